@@ -1,0 +1,1 @@
+//! Autoencoders on value and tangent: dense layers, reverse pass, losses, optimisers and checkpoints, fast on small networks.

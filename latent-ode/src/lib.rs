@@ -1,0 +1,1 @@
+//! Surrogates of chemical networks that evolve in a latent space: latent chemical networks, data sets, training through the rollout, evaluation.
