@@ -1,1 +1,9 @@
-//! Readers of the input and output of photodissociation-region codes (3D-PDR).
+#![doc = include_str!("../README.md")]
+
+pub mod column;
+pub mod density;
+mod error;
+pub mod output;
+mod text;
+
+pub use error::Error;
