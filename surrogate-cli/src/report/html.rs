@@ -1,0 +1,293 @@
+//! The page around the figures: one self-contained HTML file, styles inline, nothing fetched.
+
+use super::data::{ReportData, Score};
+use super::style;
+use super::{ReportError, figures};
+use std::fmt::Write as _;
+
+const STYLE: &str = "\
+:root{color-scheme:light}\
+body{margin:0;background:#fff;color:#222;font:16px/1.55 Georgia,'Times New Roman','DejaVu Serif',serif}\
+main{max-width:980px;margin:0 auto;padding:32px 24px 64px}\
+h1{font-size:30px;line-height:1.2;margin:0 0 4px}\
+h2{font-size:21px;margin:44px 0 8px;padding-top:10px;border-top:1px solid #ddd}\
+p{margin:8px 0;max-width:760px}\
+.lead{font-size:18px}\
+figure{margin:18px 0}\
+figure svg{display:block;width:100%;height:auto}\
+figcaption,.note{font-size:14px;color:#555;max-width:820px;margin-top:6px}\
+svg text,table,.key{font-family:'Helvetica Neue',Helvetica,Arial,'DejaVu Sans',sans-serif}\
+.wide{overflow-x:auto}\
+table{border-collapse:collapse;font-size:14px;margin:12px 0}\
+th,td{padding:3px 14px 3px 0;text-align:right;white-space:nowrap}\
+th:first-child,td:first-child{text-align:left}\
+thead th{border-bottom:1px solid #222;vertical-align:bottom;font-weight:600}\
+tbody tr:nth-child(even){background:#f7f7f7}\
+tfoot td,tfoot th{border-top:1px solid #222;font-weight:600}\
+td.left,th.left{text-align:left;white-space:normal}\
+.std{color:#777}\
+.key{display:flex;flex-wrap:wrap;gap:16px;margin:20px 0;padding:0;list-style:none}\
+.key li{border:1px solid #ddd;border-radius:6px;padding:10px 16px;min-width:130px}\
+.key b{display:block;font-size:24px;line-height:1.2}\
+.key span{font-size:13px;color:#555}\
+nav{font-size:14px;margin:14px 0}\
+nav a{margin-right:14px;color:#0072b2}\
+code{font-size:14px}";
+
+/// Escapes text for HTML.
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// A number with a true minus sign and a fixed number of decimals; a dash where it is not finite.
+fn number(value: f64, decimals: usize) -> String {
+    if value.is_finite() { format!("{value:.decimals$}").replace('-', "−") } else { "–".to_owned() }
+}
+
+fn score(score: Option<Score>) -> String {
+    score.map_or_else(
+        || "–".to_owned(),
+        |s| format!("{} <span class=\"std\">({})</span>", number(s.mean, 2), number(s.std, 2)),
+    )
+}
+
+/// Seconds in the unit a reader would choose.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        s if !s.is_finite() => "–".to_owned(),
+        s if s >= 60.0 => format!("{:.1} min", s / 60.0),
+        s if s >= 1.0 => format!("{s:.2} s"),
+        s if s >= 1e-3 => format!("{:.2} ms", s * 1e3),
+        s => format!("{:.2} µs", s * 1e6),
+    }
+}
+
+/// The whole page.
+pub fn page(data: &ReportData) -> Result<String, ReportError> {
+    let mut out = String::new();
+    let title = escape(&data.title);
+    let _ = write!(
+        out,
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+         <title>{title}</title><style>{STYLE}</style></head>\n<body><main>\n<h1>{title}</h1>\n"
+    );
+    key_figures(&mut out, data);
+    out.push_str(
+        "<nav><a href=\"#done\">What was done</a><a href=\"#verdict\">Verdict</a><a href=\"#abundances\">Abundances</a>\
+         <a href=\"#latent\">Latent species</a><a href=\"#network\">Latent network</a><a href=\"#training\">Training</a>\
+         <a href=\"#starts\">Random starts</a><a href=\"#timings\">Timings</a></nav>\n",
+    );
+    what_was_done(&mut out, data);
+    verdict(&mut out, data)?;
+    abundances(&mut out, data)?;
+    latent(&mut out, data)?;
+    latent_network(&mut out, data);
+    training(&mut out, data)?;
+    random_start(&mut out, data);
+    timings(&mut out, data);
+    out.push_str("</main></body></html>\n");
+    Ok(out)
+}
+
+fn key_figures(out: &mut String, data: &ReportData) {
+    let mut items: Vec<(String, String)> = Vec::new();
+    if let Some((mean, _)) = data.average(|v| Some(v.rollout)) {
+        items.push((number(mean, 2), "mean log10 Δr of the rollout, averaged over species".into()));
+    }
+    if let Some((better, of)) = data.better_than_paper() {
+        items.push((format!("{better} of {of}"), "species better than Grassi et al. 2021".into()));
+    }
+    if let Some((mean, _)) = data.average(|v| v.interpolation) {
+        items.push((number(mean, 2), "the same for plain interpolation".into()));
+    }
+    out.push_str("<ul class=\"key\">");
+    for (value, label) in items {
+        let _ = write!(out, "<li><b>{value}</b><span>{}</span></li>", escape(&label));
+    }
+    out.push_str("</ul>\n");
+}
+
+fn what_was_done(out: &mut String, data: &ReportData) {
+    out.push_str("<h2 id=\"done\">What was done</h2>\n<p>A chemical network was integrated for many initial states; an autoencoder \
+        compressed its number densities into a few latent species, and a small chemical network was fitted to their evolution. \
+        A prediction encodes one state, integrates the latent network and decodes: below, “rollout”.</p>\n<table><tbody>");
+    for (name, value) in &data.summary {
+        let _ = write!(out, "<tr><td>{}</td><td class=\"left\">{}</td></tr>", escape(name), escape(value));
+    }
+    out.push_str("</tbody></table>\n");
+}
+
+fn verdict(out: &mut String, data: &ReportData) -> Result<(), ReportError> {
+    out.push_str("<h2 id=\"verdict\">The verdict, species by species</h2>\n<p>Mean (standard deviation) of log10 Δr over the unseen \
+        test models and all outputs after the first, Δr = |n̂ − n| / n. Smaller is better; −1 is an error of 10 %.</p>\n");
+    out.push_str("<div class=\"wide\"><table><thead><tr><th>species</th><th>rollout</th><th>autoencoder<br>alone</th>\
+        <th>Grassi et al. 2021,<br>Table F.1</th><th>rollout better<br>than the paper</th><th>interpolation<br>baseline</th></tr></thead>\n<tbody>");
+    for v in &data.verdict {
+        let better = v.paper.map_or("–", |p| if v.rollout.mean < p.mean { "yes" } else { "no" });
+        let _ = writeln!(
+            out,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{better}</td><td>{}</td></tr>",
+            escape(&style::species(&v.species)),
+            score(Some(v.rollout)),
+            score(v.autoencoder),
+            score(v.paper),
+            score(v.interpolation)
+        );
+    }
+    let average = |pick: fn(&super::data::SpeciesVerdict) -> Option<Score>| {
+        data.average(pick).map_or("–".to_owned(), |(mean, _)| number(mean, 2))
+    };
+    let better = data.better_than_paper().map_or("–".to_owned(), |(b, of)| format!("{b} of {of}"));
+    let _ = write!(
+        out,
+        "</tbody><tfoot><tr><td>average</td><td>{}</td><td>{}</td><td>{}</td><td>{better}</td><td>{}</td></tr></tfoot></table></div>\n",
+        average(|v| Some(v.rollout)),
+        average(|v| v.autoencoder),
+        average(|v| v.paper),
+        average(|v| v.interpolation),
+    );
+    if data.verdict.iter().any(|v| v.interpolation.is_some()) {
+        out.push_str("<p class=\"note\">The baseline interpolates whole trajectories over the few free numbers of the initial states \
+            (radial basis functions on the same training set). Where those numbers are few it is hard to beat; it cannot start from \
+            any other state, and it has no state to carry on from.</p>\n");
+    }
+    if !data.scores.is_empty() {
+        out.push_str("<p>Other figures of merit of the rollout on the test models:</p>\n<table><tbody>");
+        for (name, value) in &data.scores {
+            let _ = write!(out, "<tr><td>{}</td><td>{}</td></tr>", escape(name), escape(value));
+        }
+        out.push_str("</tbody></table>\n");
+    }
+    figure(
+        out,
+        &figures::errors(data)?,
+        "Distribution of the relative error of every species over test models and outputs. Boxes span the quartiles, lines 5 to 95 %, \
+         the white bar is the median; crosses and diamonds are means of log10 Δr.",
+    );
+    Ok(())
+}
+
+fn abundances(out: &mut String, data: &ReportData) -> Result<(), ReportError> {
+    let _ = write!(
+        out,
+        "<h2 id=\"abundances\">Abundances over time</h2>\n<p>Unseen test models: {}.</p>\n",
+        escape(&data.choice_rule)
+    );
+    for model in &data.models {
+        figure(
+            out,
+            &figures::abundances(data, model)?,
+            &format!(
+                "The {} test model (row {}; mean log10 Δr {} over species and outputs).",
+                escape(&model.chosen_as),
+                model.row,
+                number(model.score, 2)
+            ),
+        );
+    }
+    Ok(())
+}
+
+fn latent(out: &mut String, data: &ReportData) -> Result<(), ReportError> {
+    out.push_str("<h2 id=\"latent\">Latent species over time</h2>\n<p>The encoder applied to the full chemistry, against the latent \
+        network integrated from the first encoded state alone. The latent network conserves Σ m z exactly; the encoder learns to.</p>\n");
+    for model in &data.models {
+        let caption = format!("The {} test model (row {}).", escape(&model.chosen_as), model.row);
+        figure(out, &figures::latent(data, model)?, &caption);
+    }
+    if let Some(model) = data.models.iter().find(|m| m.chosen_as.contains("median")).or(data.models.first()) {
+        figure(
+            out,
+            &figures::derivatives(data, model)?,
+            &format!(
+                "Latent time derivative from the latent network against that of the encoded full chemistry, the {} test model (row {}).",
+                escape(&model.chosen_as),
+                model.row
+            ),
+        );
+    }
+    Ok(())
+}
+
+fn latent_network(out: &mut String, data: &ReportData) {
+    out.push_str("<h2 id=\"network\">The latent network</h2>\n");
+    if data.latent_reactions.is_empty() {
+        out.push_str("<p>This model's latent dynamics is not a reaction network.</p>\n");
+        return;
+    }
+    let masses: Vec<String> =
+        data.latent_names.iter().zip(&data.latent_masses).map(|(n, m)| format!("{n} (mass {m})")).collect();
+    let _ = write!(out, "<p>Latent molecules: {}. Rate coefficients are per unit of normalised time, the whole span being 1.</p>\n\
+        <table><thead><tr><th>#</th><th class=\"left\">reaction</th><th>rate coefficient</th></tr></thead><tbody>", escape(&masses.join(", ")));
+    for (i, r) in data.latent_reactions.iter().enumerate() {
+        let _ = write!(
+            out,
+            "<tr><td>{}</td><td class=\"left\">{}</td><td>{}</td></tr>",
+            i + 1,
+            escape(&r.equation),
+            coefficient(r.coefficient)
+        );
+    }
+    out.push_str("</tbody></table>\n");
+}
+
+fn coefficient(value: f64) -> String {
+    if value == 0.0 || (1e-3..1e4).contains(&value.abs()) {
+        let decimals = if value == 0.0 { 0 } else { (3 - value.abs().log10().floor() as i32).clamp(0, 6) as usize };
+        number(value, decimals)
+    } else {
+        let exponent = value.abs().log10().floor();
+        format!("{} × {}", number(value / 10f64.powf(exponent), 3), style::power_of_ten(exponent as i64))
+    }
+}
+
+fn training(out: &mut String, data: &ReportData) -> Result<(), ReportError> {
+    out.push_str("<h2 id=\"training\">Training</h2>\n");
+    if data.losses.is_empty() {
+        out.push_str("<p>The model file holds no training history.</p>\n");
+        return Ok(());
+    }
+    figure(
+        out,
+        &figures::losses(data)?,
+        "Terms of the loss on the training set, and the error of true rollouts on the validation set, per epoch.",
+    );
+    Ok(())
+}
+
+fn random_start(out: &mut String, data: &ReportData) {
+    out.push_str("<h2 id=\"starts\">Started at a random time of an unseen trajectory</h2>\n");
+    let Some(r) = &data.random_start else {
+        out.push_str("<p>Not scored for this data set.</p>\n");
+        return;
+    };
+    let _ = write!(
+        out,
+        "<p>{} rollouts of unseen test models, each started from the true state at a random output and scored on the later ones. \
+         The interpolation baseline has no answer here: its input is the state at the first output.</p>\n\
+         <table><thead><tr><th>start</th><th>mean log10 Δr</th><th>mean |Δ log10 n| [dex]</th></tr></thead><tbody>\
+         <tr><td>random output</td><td>{}</td><td>{}</td></tr><tr><td>first output</td><td>{}</td><td>{}</td></tr></tbody></table>\n",
+        r.rollouts,
+        number(r.surrogate, 2),
+        number(r.surrogate_mae_dex, 3),
+        number(r.from_first, 2),
+        number(r.from_first_mae_dex, 3)
+    );
+}
+
+fn timings(out: &mut String, data: &ReportData) {
+    out.push_str("<h2 id=\"timings\">Timings</h2>\n<p>Seconds per model, all outputs, one thread, measured in this run on this machine.</p>\n\
+        <table><thead><tr><th>step</th><th>time per model</th><th>ratio to the full solve</th></tr></thead><tbody>");
+    let full = data.timings.first().map_or(f64::NAN, |t| t.seconds);
+    for t in &data.timings {
+        let ratio = full / t.seconds;
+        let ratio = if ratio.is_finite() { format!("×{}", number(ratio, if ratio < 10.0 { 1 } else { 0 })) } else { "–".into() };
+        let _ = write!(out, "<tr><td>{}</td><td>{}</td><td>{ratio}</td></tr>", escape(&t.what), duration(t.seconds));
+    }
+    out.push_str("</tbody></table>\n");
+}
+
+fn figure(out: &mut String, svg: &str, caption: &str) {
+    let svg = svg.replacen("<svg ", "<svg role=\"img\" ", 1);
+    let _ = write!(out, "<figure>{svg}<figcaption>{}</figcaption></figure>\n", caption);
+}

@@ -1,0 +1,53 @@
+//! The report of a run: figures as SVG, one file each, and the self-contained page around them.
+
+mod abundances;
+pub mod data;
+mod derivatives;
+mod errors;
+mod html;
+mod latent;
+mod losses;
+pub mod paper;
+mod style;
+
+use data::ReportData;
+
+pub use html::duration;
+
+/// What drawing a report may fail with.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot draw the figure “{figure}”")]
+pub struct ReportError {
+    figure: &'static str,
+    source: style::DrawError,
+}
+
+/// The figures, each as one `<svg>` element.
+mod figures {
+    use super::data::{ModelCurves, ReportData};
+    use super::{ReportError, abundances, derivatives, errors, latent, losses};
+
+    pub fn abundances(data: &ReportData, model: &ModelCurves) -> Result<String, ReportError> {
+        abundances::draw(data, model).map_err(|source| ReportError { figure: "abundances over time", source })
+    }
+    pub fn latent(data: &ReportData, model: &ModelCurves) -> Result<String, ReportError> {
+        latent::draw(data, model).map_err(|source| ReportError { figure: "latent species", source })
+    }
+    pub fn derivatives(data: &ReportData, model: &ModelCurves) -> Result<String, ReportError> {
+        derivatives::draw(data, model).map_err(|source| ReportError { figure: "latent derivatives", source })
+    }
+    pub fn losses(data: &ReportData) -> Result<String, ReportError> {
+        losses::draw(data).map_err(|source| ReportError { figure: "losses", source })
+    }
+    pub fn errors(data: &ReportData) -> Result<String, ReportError> {
+        errors::draw(data).map_err(|source| ReportError { figure: "errors per species", source })
+    }
+}
+
+/// The report as one HTML page that needs nothing else.
+pub fn render(data: &ReportData) -> Result<String, ReportError> {
+    html::page(data)
+}
+
+#[cfg(test)]
+mod tests;
