@@ -1,0 +1,148 @@
+//! The positions of a sparse matrix, for users who describe a Jacobian and for the factorisation that analyses it.
+use nalgebra_sparse::pattern::SparsityPattern as NalgebraPattern;
+use thiserror::Error;
+
+/// Positions of the possible nonzeros of a square matrix in compressed sparse column form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SparsityPattern {
+    col_offsets: Vec<usize>,
+    row_indices: Vec<usize>,
+}
+
+/// Why column offsets and row indices do not describe a square sparse matrix.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PatternError {
+    /// Offsets must start at 0, not decrease, and end at the number of row indices.
+    #[error(
+        "column offsets of a pattern must rise from 0 to the number of row indices, {entries}; offset {column} is {offset}"
+    )]
+    Offsets {
+        /// Index of the offset at fault.
+        column: usize,
+        /// Its value.
+        offset: usize,
+        /// Number of row indices.
+        entries: usize,
+    },
+    /// Rows within a column must be below the dimension and strictly increasing.
+    #[error("row indices of column {column} must rise strictly and lie below {dim}; found {row}")]
+    Rows {
+        /// Column at fault.
+        column: usize,
+        /// Row index at fault.
+        row: usize,
+        /// Dimension of the matrix.
+        dim: usize,
+    },
+    /// The matrix of a Jacobian is square.
+    #[error("a Jacobian's pattern must be square; found {rows} rows and {columns} columns")]
+    NotSquare {
+        /// Number of rows.
+        rows: usize,
+        /// Number of columns.
+        columns: usize,
+    },
+}
+
+impl SparsityPattern {
+    /// A pattern of dimension `col_offsets.len() - 1`: rows of column j are `row_indices[col_offsets[j]..col_offsets[j + 1]]`, strictly increasing.
+    pub fn new(col_offsets: Vec<usize>, row_indices: Vec<usize>) -> Result<Self, PatternError> {
+        let entries = row_indices.len();
+        if col_offsets.first() != Some(&0) {
+            return Err(PatternError::Offsets {
+                column: 0,
+                offset: col_offsets.first().copied().unwrap_or(usize::MAX),
+                entries,
+            });
+        }
+        let dim = col_offsets.len() - 1;
+        for column in 0..dim {
+            if col_offsets[column + 1] < col_offsets[column] || col_offsets[column + 1] > entries {
+                return Err(PatternError::Offsets {
+                    column: column + 1,
+                    offset: col_offsets[column + 1],
+                    entries,
+                });
+            }
+            let rows = &row_indices[col_offsets[column]..col_offsets[column + 1]];
+            for (k, &row) in rows.iter().enumerate() {
+                if row >= dim || (k > 0 && rows[k - 1] >= row) {
+                    return Err(PatternError::Rows { column, row, dim });
+                }
+            }
+        }
+        if col_offsets[dim] != entries {
+            return Err(PatternError::Offsets {
+                column: dim,
+                offset: col_offsets[dim],
+                entries,
+            });
+        }
+        Ok(Self {
+            col_offsets,
+            row_indices,
+        })
+    }
+
+    /// The full dim × dim pattern; values are then the column-major dense matrix.
+    pub fn dense(dim: usize) -> Self {
+        Self {
+            col_offsets: (0..=dim).map(|j| j * dim).collect(),
+            row_indices: (0..dim * dim).map(|k| k % dim).collect(),
+        }
+    }
+
+    /// Number of rows, which is the number of columns.
+    pub fn dim(&self) -> usize {
+        self.col_offsets.len() - 1
+    }
+
+    /// Number of entries.
+    pub fn nnz(&self) -> usize {
+        self.row_indices.len()
+    }
+
+    /// Start of every column in [`SparsityPattern::row_indices`], and the end of the last (length dim + 1).
+    pub fn col_offsets(&self) -> &[usize] {
+        &self.col_offsets
+    }
+
+    /// Row of every entry, column by column.
+    pub fn row_indices(&self) -> &[usize] {
+        &self.row_indices
+    }
+
+    /// Rows of column `j` (empty past the last).
+    pub fn column(&self, j: usize) -> &[usize] {
+        if j < self.dim() {
+            &self.row_indices[self.col_offsets[j]..self.col_offsets[j + 1]]
+        } else {
+            &[]
+        }
+    }
+
+    /// Index into the values of the entry at row `i`, column `j`, where there is one.
+    pub fn position(&self, i: usize, j: usize) -> Option<usize> {
+        self.column(j)
+            .binary_search(&i)
+            .ok()
+            .map(|k| self.col_offsets[j] + k)
+    }
+}
+
+impl TryFrom<&NalgebraPattern> for SparsityPattern {
+    type Error = PatternError;
+    /// From nalgebra-sparse; the pattern is read as that of a CSC matrix (major = column).
+    fn try_from(pattern: &NalgebraPattern) -> Result<Self, PatternError> {
+        if pattern.major_dim() != pattern.minor_dim() {
+            return Err(PatternError::NotSquare {
+                rows: pattern.minor_dim(),
+                columns: pattern.major_dim(),
+            });
+        }
+        Self::new(
+            pattern.major_offsets().to_vec(),
+            pattern.minor_indices().to_vec(),
+        )
+    }
+}

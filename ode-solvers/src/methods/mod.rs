@@ -1,0 +1,123 @@
+//! The methods, one file each, and the trait by which the one stepping loop drives them.
+//!
+//! | method | for | order | dense output |
+//! |---|---|---|---|
+//! | [`Rodas5p`] | stiff systems: chemical kinetics and almost anything else with a Jacobian at hand | 5(4), L-stable | 4 |
+//! | [`Tsit5`] | systems that are not stiff, and solves that are differentiated in reverse | 5(4), explicit | 4 |
+mod rodas5p;
+mod tsit5;
+
+pub use rodas5p::{Rodas5p, Rodas5pStepper};
+pub(crate) use tsit5::{A as TSIT5_A, C as TSIT5_C, INTERPOLANT as TSIT5_INTERPOLANT};
+pub use tsit5::{Tsit5, Tsit5Stepper};
+
+use crate::controller::Control;
+use crate::{Scalar, SolveError, Statistics};
+
+/// A method as a value: what a user hands to [`crate::solve`].
+pub trait Method<T: Scalar, const W: usize = 1>: Clone {
+    /// Its working memory and its arithmetic over W lanes.
+    type Stepper;
+    /// An empty working memory; it takes its size from the first system it sees.
+    fn stepper(&self) -> Self::Stepper;
+}
+
+/// One step of a method over W lanes; the loop decides what becomes of it. `S` is a [`crate::LaneSystem`] (or [`crate::LaneJacobian`]).
+///
+/// All arrays have length `dim`. Lanes are independent: nothing in one lane may depend on another.
+pub trait Stepper<T: Scalar, S, const W: usize> {
+    /// How steps are chosen from errors of this method.
+    fn control(&self) -> Control<T>;
+
+    /// Fits the memory to a system; called once per solve or batch.
+    fn prepare(&mut self, system: &mut S) -> Result<(), SolveError>;
+
+    /// Evaluates what depends on the state alone (slope, Jacobian). `fresh` lanes hold a new model, `changed` lanes a new state (fresh ones included).
+    fn begin(
+        &mut self,
+        system: &mut S,
+        fresh: &[bool; W],
+        changed: &[bool; W],
+        t: &[T; W],
+        h: &[T; W],
+        y: &[[T; W]],
+    );
+
+    /// f(t, y) as last evaluated by `begin`.
+    fn slope(&self) -> &[[T; W]];
+
+    /// Tries a step: the new state, the estimated error, and which lanes met a singular matrix.
+    fn attempt(
+        &mut self,
+        system: &mut S,
+        t: &[T; W],
+        h: &[T; W],
+        y: &[[T; W]],
+        y_new: &mut [[T; W]],
+        error: &mut [[T; W]],
+    ) -> [bool; W];
+
+    /// The last attempt was accepted in these lanes.
+    fn accept(&mut self, _accepted: &[bool; W]) {}
+
+    /// Called once before the [`Stepper::interpolate`] calls of an attempt.
+    fn prepare_interpolation(&mut self) {}
+
+    /// The state at t + θ h within the last attempt.
+    fn interpolate(
+        &self,
+        theta: &[T; W],
+        h: &[T; W],
+        y: &[[T; W]],
+        y_new: &[[T; W]],
+        out: &mut [[T; W]],
+    );
+
+    /// Work of `begin` for a lane that is fresh, or only changed.
+    fn begin_cost(&self, fresh: bool) -> Statistics;
+
+    /// Work of an attempt.
+    fn attempt_cost(&self) -> Statistics;
+}
+
+/// The stage sums: out = base + Σ_j `coefficients[j]`[lane] · `terms[j]`, with the number of terms known to the compiler.
+#[inline(always)]
+pub(crate) fn combine<T: Scalar, const W: usize, const J: usize>(
+    out: &mut [[T; W]],
+    base: &[[T; W]],
+    coefficients: [[T; W]; J],
+    terms: [&[[T; W]]; J],
+) {
+    let n = out.len();
+    let base = &base[..n];
+    let terms = terms.map(|x| &x[..n]);
+    for i in 0..n {
+        for l in 0..W {
+            let mut sum = base[i][l];
+            for j in 0..J {
+                sum += coefficients[j][l] * terms[j][i][l];
+            }
+            out[i][l] = sum;
+        }
+    }
+}
+
+/// out += Σ_j `coefficients[j]`[lane] · `terms[j]`.
+#[inline(always)]
+pub(crate) fn add<T: Scalar, const W: usize, const J: usize>(
+    out: &mut [[T; W]],
+    coefficients: [[T; W]; J],
+    terms: [&[[T; W]]; J],
+) {
+    let n = out.len();
+    let terms = terms.map(|x| &x[..n]);
+    for i in 0..n {
+        for l in 0..W {
+            let mut sum = out[i][l];
+            for j in 0..J {
+                sum += coefficients[j][l] * terms[j][i][l];
+            }
+            out[i][l] = sum;
+        }
+    }
+}

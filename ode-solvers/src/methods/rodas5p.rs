@@ -1,0 +1,412 @@
+//! Steinebach's linearly implicit method of order 5(4): the default for stiff systems with a Jacobian, chemistry above all.
+use super::{Method, Stepper, add, combine};
+use crate::controller::Control;
+use crate::linalg::LinearSolver;
+use crate::{LaneJacobian, Scalar, SolveError, Statistics};
+
+/// Rosenbrock method of order 5(4) with eight stages, stiffly accurate and L-stable, for stiff systems with an exact Jacobian; dense output of order 4.
+///
+/// Choose it for stiff systems of up to some hundred components at tolerances from 1e-2 to 1e-9: one Jacobian and one factorisation a step, no
+/// iteration that could fail to converge. It keeps linear invariants (elements, charge) up to rounding. The Jacobian must be exact: an approximate one
+/// costs the order.
+///
+/// Source: G. Steinebach, Construction of Rosenbrock-Wanner method Rodas5P and numerical benchmarks within the Julia Differential Equations
+/// package, BIT Numerical Mathematics 63 (2023) 27, doi:10.1007/s10543-023-00967-x; coefficients in the transformed form of Hairer & Wanner
+/// (Solving ODEs II, IV.7) as in OrdinaryDiffEq.jl (SciML).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rodas5p;
+
+const GAMMA: f64 = 0.21193756319429014;
+/// Nodes.
+const C: [f64; 8] = [
+    0.0,
+    0.6358126895828704,
+    0.4095798393397535,
+    0.9769306725060716,
+    0.4288403609558664,
+    1.0,
+    1.0,
+    1.0,
+];
+/// Weights of ∂f/∂t, times h.
+const D: [f64; 8] = [
+    0.21193756319429014,
+    -0.42387512638858027,
+    -0.3384627126235924,
+    1.8046452872882734,
+    2.325825639765069,
+    0.0,
+    0.0,
+    0.0,
+];
+/// State weights; stages 7 and 8 (and the step) add the stage before to row 6.
+const A: [[f64; 5]; 6] = [
+    [0.0; 5],
+    [3.0, 0.0, 0.0, 0.0, 0.0],
+    [2.849394379747939, 0.45842242204463923, 0.0, 0.0, 0.0],
+    [
+        -6.954028509809101,
+        2.489845061869568,
+        -10.358996098473584,
+        0.0,
+        0.0,
+    ],
+    [
+        2.8029986275628964,
+        0.5072464736228206,
+        -0.3988312541770524,
+        -0.04721187230404641,
+        0.0,
+    ],
+    [
+        -7.502846399306121,
+        2.561846144803919,
+        -11.627539656261098,
+        -0.18268767659942256,
+        0.030198172008377946,
+    ],
+];
+/// Weights of earlier stages in the right-hand side, divided by h.
+const R: [[f64; 7]; 8] = [
+    [0.0; 7],
+    [-14.155112264123755, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    [
+        -17.97296035885952,
+        -2.859693295451294,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+    ],
+    [
+        147.12150275711716,
+        -1.41221402718213,
+        71.68940251302358,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+    ],
+    [
+        165.43517024871676,
+        -0.4592823456491126,
+        42.90938336958603,
+        -5.961986721573306,
+        0.0,
+        0.0,
+        0.0,
+    ],
+    [
+        24.854864614690072,
+        -3.0009227002832186,
+        47.4931110020768,
+        5.5814197821558125,
+        -0.6610691825249471,
+        0.0,
+        0.0,
+    ],
+    [
+        30.91273214028599,
+        -3.1208243349937974,
+        77.79954646070892,
+        34.28646028294783,
+        -19.097331116725623,
+        -28.087943162872662,
+        0.0,
+    ],
+    [
+        37.80277123390563,
+        -3.2571969029072276,
+        112.26918849496327,
+        66.9347231244047,
+        -40.06618937091002,
+        -54.66780262877968,
+        -9.48861652309627,
+    ],
+];
+/// Dense output: y(t + θh) = (1-θ) y + θ (y_new + (1-θ) (K₁ + θ (K₂ + θ K₃))), K_r = Σ_j H[r][j] U_j.
+const H: [[f64; 8]; 3] = [
+    [
+        25.948786856663858,
+        -2.5579724845846235,
+        10.433815404888879,
+        -2.3679251022685204,
+        0.524948541321073,
+        1.1241088310450404,
+        0.4272876194431874,
+        -0.17202221070155493,
+    ],
+    [
+        -9.91568850695171,
+        -0.9689944594115154,
+        3.0438037242978453,
+        -24.495224566215796,
+        20.176138334709044,
+        15.98066361424651,
+        -6.789040303419874,
+        -6.710236069923372,
+    ],
+    [
+        11.419903575922262,
+        2.8879645146136994,
+        72.92137995996029,
+        80.12511834622643,
+        -52.072871366152654,
+        -59.78993625266729,
+        -0.15582684282751913,
+        4.883087185713722,
+    ],
+];
+
+impl<T: Scalar, const W: usize> Method<T, W> for Rodas5p {
+    type Stepper = Rodas5pStepper<T, W>;
+    fn stepper(&self) -> Self::Stepper {
+        Rodas5pStepper {
+            dim: 0,
+            autonomous: true,
+            differenced: false,
+            slope: Vec::new(),
+            time_slope: Vec::new(),
+            stages: Vec::new(),
+            state: Vec::new(),
+            dense: Vec::new(),
+            jacobian: Vec::new(),
+            linear: LinearSolver::empty(),
+        }
+    }
+}
+
+/// Working memory of [`Rodas5p`] over W lanes.
+#[derive(Clone, Debug)]
+pub struct Rodas5pStepper<T, const W: usize> {
+    dim: usize,
+    autonomous: bool,
+    /// Whether ∂f/∂t was differenced, at the cost of one more right-hand side.
+    differenced: bool,
+    slope: Vec<[T; W]>,
+    time_slope: Vec<[T; W]>,
+    /// The eight stages U_j, one after the other.
+    stages: Vec<[T; W]>,
+    state: Vec<[T; W]>,
+    /// K₁, K₂, K₃ of the dense output, one after the other.
+    dense: Vec<[T; W]>,
+    jacobian: Vec<[T; W]>,
+    linear: LinearSolver<T, W>,
+}
+
+#[inline(always)]
+fn over<T: Scalar, const W: usize, const J: usize>(inverse_h: &[T; W], row: &[f64]) -> [[T; W]; J] {
+    std::array::from_fn(|j| std::array::from_fn(|l| inverse_h[l] * T::of(row[j])))
+}
+
+#[inline(always)]
+fn plain<T: Scalar, const W: usize, const J: usize>(row: &[f64]) -> [[T; W]; J] {
+    std::array::from_fn(|j| [T::of(row[j]); W])
+}
+
+/// Right-hand side of stage `$s` at the current state, and its solution: M U_s = f + Σ_j R_sj/h U_j + h D_s ∂f/∂t.
+macro_rules! stage {
+    ($self:ident, $system:ident, $t:ident, $h:ident, $inverse_h:ident, $s:literal, [$($j:literal),*]) => {{
+        let n = $self.dim;
+        let (before, rest) = $self.stages.split_at_mut($s * n);
+        let stage = &mut rest[..n];
+        let at = std::array::from_fn(|l| $t[l] + $h[l] * T::of(C[$s]));
+        $system.rhs(&at, &$self.state, stage);
+        add(stage, over(&$inverse_h, &R[$s]), [$(&before[$j * n..($j + 1) * n]),*]);
+        if !$self.autonomous && D[$s] != 0.0 {
+            add(stage, over($h, &[D[$s]]), [&$self.time_slope]);
+        }
+        $self.linear.solve(stage);
+    }};
+}
+
+/// State of stage `$s` from the stages before.
+macro_rules! state {
+    ($self:ident, $y:ident, $s:literal, [$($j:literal),*]) => {{
+        let n = $self.dim;
+        combine(&mut $self.state, $y, plain(&A[$s]), [$(&$self.stages[$j * n..($j + 1) * n]),*]);
+    }};
+}
+
+impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Rodas5pStepper<T, W> {
+    fn control(&self) -> Control<T> {
+        Control::new(5, 1.0, 0.0, 0.9, 0.2, 6.0)
+    }
+
+    fn prepare(&mut self, system: &mut S) -> Result<(), SolveError> {
+        let n = system.dim();
+        let pattern = system.sparsity();
+        if pattern.dim() != n {
+            return Err(SolveError::Dimension {
+                what: "the Jacobian's pattern",
+                expected: n,
+                found: pattern.dim(),
+            });
+        }
+        let zero = [T::zero(); W];
+        self.dim = n;
+        self.autonomous = system.is_autonomous();
+        for (array, length) in [
+            (&mut self.slope, n),
+            (&mut self.time_slope, n),
+            (&mut self.stages, 8 * n),
+            (&mut self.state, n),
+            (&mut self.dense, 3 * n),
+            (&mut self.jacobian, pattern.nnz()),
+        ] {
+            array.clear();
+            array.resize(length, zero);
+        }
+        self.linear.analyse(pattern);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn begin(
+        &mut self,
+        system: &mut S,
+        _fresh: &[bool; W],
+        _changed: &[bool; W],
+        t: &[T; W],
+        h: &[T; W],
+        y: &[[T; W]],
+    ) {
+        // Lanes that did not change get the same values again.
+        system.rhs(t, y, &mut self.slope);
+        system.jacobian(t, y, &mut self.jacobian);
+        if !self.autonomous {
+            self.differenced = !system.time_derivative(t, y, &mut self.time_slope);
+            if self.differenced {
+                self.difference_in_time(system, t, h, y);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn slope(&self) -> &[[T; W]] {
+        &self.slope
+    }
+
+    #[inline(always)]
+    fn attempt(
+        &mut self,
+        system: &mut S,
+        t: &[T; W],
+        h: &[T; W],
+        y: &[[T; W]],
+        y_new: &mut [[T; W]],
+        error: &mut [[T; W]],
+    ) -> [bool; W] {
+        let n = self.dim;
+        let inverse_h: [T; W] = std::array::from_fn(|l| T::one() / h[l]);
+        let shift = std::array::from_fn(|l| inverse_h[l] / T::of(GAMMA));
+        let singular = self.linear.factorize(&shift, &self.jacobian);
+        if singular.iter().all(|&s| s) {
+            return singular;
+        }
+        let first = &mut self.stages[..n];
+        first.copy_from_slice(&self.slope);
+        if !self.autonomous {
+            add(first, over(h, &[D[0]]), [&self.time_slope]);
+        }
+        self.linear.solve(first);
+        state!(self, y, 1, [0]);
+        stage!(self, system, t, h, inverse_h, 1, [0]);
+        state!(self, y, 2, [0, 1]);
+        stage!(self, system, t, h, inverse_h, 2, [0, 1]);
+        state!(self, y, 3, [0, 1, 2]);
+        stage!(self, system, t, h, inverse_h, 3, [0, 1, 2]);
+        state!(self, y, 4, [0, 1, 2, 3]);
+        stage!(self, system, t, h, inverse_h, 4, [0, 1, 2, 3]);
+        state!(self, y, 5, [0, 1, 2, 3, 4]);
+        stage!(self, system, t, h, inverse_h, 5, [0, 1, 2, 3, 4]);
+        add(&mut self.state, plain(&[1.0]), [&self.stages[5 * n..6 * n]]);
+        stage!(self, system, t, h, inverse_h, 6, [0, 1, 2, 3, 4, 5]);
+        add(&mut self.state, plain(&[1.0]), [&self.stages[6 * n..7 * n]]);
+        stage!(self, system, t, h, inverse_h, 7, [0, 1, 2, 3, 4, 5, 6]);
+        let last = &self.stages[7 * n..];
+        error.copy_from_slice(last);
+        combine(y_new, &self.state, plain(&[1.0]), [last]);
+        singular
+    }
+
+    #[inline(always)]
+    fn prepare_interpolation(&mut self) {
+        let n = self.dim;
+        for (r, row) in H.iter().enumerate() {
+            let dense = &mut self.dense[r * n..(r + 1) * n];
+            dense.fill([T::zero(); W]);
+            let stages = &self.stages;
+            add(
+                dense,
+                plain(row),
+                std::array::from_fn::<_, 8, _>(|j| &stages[j * n..(j + 1) * n]),
+            );
+        }
+    }
+
+    #[inline(always)]
+    fn interpolate(
+        &self,
+        theta: &[T; W],
+        _h: &[T; W],
+        y: &[[T; W]],
+        y_new: &[[T; W]],
+        out: &mut [[T; W]],
+    ) {
+        let n = self.dim;
+        let rest: [T; W] = std::array::from_fn(|l| T::one() - theta[l]);
+        let (k1, k2, k3) = (
+            &self.dense[..n],
+            &self.dense[n..2 * n],
+            &self.dense[2 * n..],
+        );
+        for i in 0..n {
+            for l in 0..W {
+                let bend = k1[i][l] + theta[l] * (k2[i][l] + theta[l] * k3[i][l]);
+                out[i][l] = rest[l] * y[i][l] + theta[l] * (y_new[i][l] + rest[l] * bend);
+            }
+        }
+    }
+
+    fn begin_cost(&self, _fresh: bool) -> Statistics {
+        let rhs_evaluations = 1 + usize::from(!self.autonomous && self.differenced);
+        Statistics {
+            rhs_evaluations,
+            jacobian_evaluations: 1,
+            ..Statistics::default()
+        }
+    }
+
+    fn attempt_cost(&self) -> Statistics {
+        Statistics {
+            rhs_evaluations: 7,
+            factorizations: 1,
+            ..Statistics::default()
+        }
+    }
+}
+
+impl<T: Scalar, const W: usize> Rodas5pStepper<T, W> {
+    /// ∂f/∂t by a one-sided difference over √ε of the larger of |t| and |h|.
+    fn difference_in_time<S: LaneJacobian<T, W>>(
+        &mut self,
+        system: &mut S,
+        t: &[T; W],
+        h: &[T; W],
+        y: &[[T; W]],
+    ) {
+        let trial: [T; W] = std::array::from_fn(|l| {
+            let scale = t[l].abs().max(h[l].abs());
+            t[l] + T::epsilon().sqrt() * scale * h[l].signum()
+        });
+        system.rhs(&trial, y, &mut self.time_slope);
+        for i in 0..self.dim {
+            for l in 0..W {
+                self.time_slope[i][l] =
+                    (self.time_slope[i][l] - self.slope[i][l]) / (trial[l] - t[l]);
+            }
+        }
+    }
+}

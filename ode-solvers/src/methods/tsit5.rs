@@ -1,0 +1,311 @@
+//! Tsitouras' explicit Runge-Kutta pair 5(4) with its free interpolant: for systems that are not stiff, and for solves that are differentiated.
+use super::{Method, Stepper, combine};
+use crate::controller::Control;
+use crate::{LaneSystem, Scalar, SolveError, Statistics};
+
+/// Explicit pair of order 5(4), seven stages of which the last is the first of the next step; interpolant of order 4 at no extra stage.
+///
+/// Choose it for smooth right-hand sides that are not stiff; six evaluations a step. On a stiff system its step is held down by stability:
+/// use [`super::Rodas5p`] there. Its solves can be recorded and differentiated in reverse, see [`crate::Tape`].
+///
+/// Source: Ch. Tsitouras, Runge-Kutta pairs of order 5(4) satisfying only the first column simplifying assumption, Computers & Mathematics
+/// with Applications 62 (2011) 770, doi:10.1016/j.camwa.2011.06.002; coefficients to double precision as in OrdinaryDiffEq.jl (SciML).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tsit5;
+
+/// Nodes.
+pub(crate) const C: [f64; 7] = [0.0, 0.161, 0.327, 0.9, 0.9800255409045097, 1.0, 1.0];
+/// Stage weights; row 7 is the step itself.
+pub(crate) const A: [[f64; 6]; 7] = [
+    [0.0; 6],
+    [0.161, 0.0, 0.0, 0.0, 0.0, 0.0],
+    [-0.008480655492356989, 0.335480655492357, 0.0, 0.0, 0.0, 0.0],
+    [
+        2.8971530571054935,
+        -6.359448489975075,
+        4.3622954328695815,
+        0.0,
+        0.0,
+        0.0,
+    ],
+    [
+        5.325864828439257,
+        -11.748883564062828,
+        7.4955393428898365,
+        -0.09249506636175525,
+        0.0,
+        0.0,
+    ],
+    [
+        5.86145544294642,
+        -12.92096931784711,
+        8.159367898576159,
+        -0.071584973281401,
+        -0.028269050394068383,
+        0.0,
+    ],
+    [
+        0.09646076681806523,
+        0.01,
+        0.4798896504144996,
+        1.379008574103742,
+        -3.290069515436081,
+        2.324710524099774,
+    ],
+];
+/// Weights of the error estimate (step minus embedded step).
+const ERROR: [f64; 7] = [
+    -0.00178001105222577714,
+    -0.0008164344596567469,
+    0.007880878010261995,
+    -0.1447110071732629,
+    0.5823571654525552,
+    -0.45808210592918697,
+    1.0 / 66.0,
+];
+/// Row j: weight of stage j in the state at t + θ h is h times the polynomial of these coefficients of θ, θ², θ³, θ⁴.
+pub(crate) const INTERPOLANT: [[f64; 4]; 7] = [
+    [
+        1.0,
+        -2.763706197274826,
+        2.9132554618219126,
+        -1.0530884977290216,
+    ],
+    [0.0, 0.1317, -0.2234, 0.1017],
+    [
+        0.0,
+        3.9302962368947516,
+        -5.941033872131505,
+        2.490627285651253,
+    ],
+    [
+        0.0,
+        -12.411077166933676,
+        30.33818863028232,
+        -16.548102889244902,
+    ],
+    [0.0, 37.50931341651104, -88.1789048947664, 47.37952196281928],
+    [
+        0.0,
+        -27.896526289197286,
+        65.09189467479366,
+        -34.87065786149661,
+    ],
+    [0.0, 1.5, -4.0, 2.5],
+];
+
+impl<T: Scalar, const W: usize> Method<T, W> for Tsit5 {
+    type Stepper = Tsit5Stepper<T, W>;
+    fn stepper(&self) -> Self::Stepper {
+        Tsit5Stepper {
+            dim: 0,
+            slopes: Vec::new(),
+            states: Vec::new(),
+        }
+    }
+}
+
+/// Working memory of [`Tsit5`] over W lanes.
+#[derive(Clone, Debug)]
+pub struct Tsit5Stepper<T, const W: usize> {
+    dim: usize,
+    /// Seven stage slopes, one after the other.
+    slopes: Vec<[T; W]>,
+    /// Arguments of stages 2 to 6, kept for the reverse pass.
+    states: Vec<[T; W]>,
+}
+
+impl<T: Scalar, const W: usize> Tsit5Stepper<T, W> {
+    /// The state at which stage `s` (1 to 5, counted from 0) of the last attempt was evaluated.
+    #[inline(always)]
+    pub(crate) fn stage_state(&self, s: usize) -> &[[T; W]] {
+        &self.states[(s - 1) * self.dim..s * self.dim]
+    }
+}
+
+/// The polynomials of the interpolant at θ, per lane.
+#[inline(always)]
+pub(crate) fn interpolant_weights<T: Scalar, const W: usize>(theta: &[T; W]) -> [[T; W]; 7] {
+    let mut weights = [[T::zero(); W]; 7];
+    for j in 0..7 {
+        let [a, b, c, d] = INTERPOLANT[j];
+        for l in 0..W {
+            let x = theta[l];
+            weights[j][l] = x * (T::of(a) + x * (T::of(b) + x * (T::of(c) + x * T::of(d))));
+        }
+    }
+    weights
+}
+
+#[inline(always)]
+fn scaled<T: Scalar, const W: usize, const J: usize>(h: &[T; W], row: &[f64]) -> [[T; W]; J] {
+    std::array::from_fn(|j| std::array::from_fn(|l| h[l] * T::of(row[j])))
+}
+
+/// One stage: state from the slopes so far, then its slope.
+macro_rules! stage {
+    ($self:ident, $system:ident, $t:ident, $h:ident, $y:ident, $state:expr, $s:literal, [$($j:literal),*]) => {{
+        let n = $self.dim;
+        let (before, rest) = $self.slopes.split_at_mut($s * n);
+        let state: &mut [[T; W]] = $state;
+        combine(state, $y, scaled($h, &A[$s]), [$(&before[$j * n..($j + 1) * n]),*]);
+        let at = std::array::from_fn(|l| $t[l] + $h[l] * T::of(C[$s]));
+        $system.rhs(&at, state, &mut rest[..n]);
+    }};
+}
+
+impl<T: Scalar, S: LaneSystem<T, W>, const W: usize> Stepper<T, S, W> for Tsit5Stepper<T, W> {
+    fn control(&self) -> Control<T> {
+        // PI gains of Hairer, Nørsett & Wanner (1993), II.4: α = 0.7/5, β = 0.4/5.
+        Control::new(5, 0.7, 0.4, 0.9, 0.2, 10.0)
+    }
+
+    fn prepare(&mut self, system: &mut S) -> Result<(), SolveError> {
+        self.dim = system.dim();
+        self.slopes.clear();
+        self.slopes.resize(7 * self.dim, [T::zero(); W]);
+        self.states.clear();
+        self.states.resize(5 * self.dim, [T::zero(); W]);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn begin(
+        &mut self,
+        system: &mut S,
+        fresh: &[bool; W],
+        _changed: &[bool; W],
+        t: &[T; W],
+        _h: &[T; W],
+        y: &[[T; W]],
+    ) {
+        if !fresh.contains(&true) {
+            return;
+        }
+        let n = self.dim;
+        let (slope, scratch) = self.slopes.split_at_mut(n);
+        system.rhs(t, y, &mut scratch[..n]);
+        for i in 0..n {
+            for l in 0..W {
+                if fresh[l] {
+                    slope[i][l] = scratch[i][l];
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn slope(&self) -> &[[T; W]] {
+        &self.slopes[..self.dim]
+    }
+
+    #[inline(always)]
+    fn attempt(
+        &mut self,
+        system: &mut S,
+        t: &[T; W],
+        h: &[T; W],
+        y: &[[T; W]],
+        y_new: &mut [[T; W]],
+        error: &mut [[T; W]],
+    ) -> [bool; W] {
+        let n = self.dim;
+        stage!(self, system, t, h, y, &mut self.states[..n], 1, [0]);
+        stage!(self, system, t, h, y, &mut self.states[n..2 * n], 2, [0, 1]);
+        stage!(
+            self,
+            system,
+            t,
+            h,
+            y,
+            &mut self.states[2 * n..3 * n],
+            3,
+            [0, 1, 2]
+        );
+        stage!(
+            self,
+            system,
+            t,
+            h,
+            y,
+            &mut self.states[3 * n..4 * n],
+            4,
+            [0, 1, 2, 3]
+        );
+        stage!(
+            self,
+            system,
+            t,
+            h,
+            y,
+            &mut self.states[4 * n..],
+            5,
+            [0, 1, 2, 3, 4]
+        );
+        stage!(self, system, t, h, y, y_new, 6, [0, 1, 2, 3, 4, 5]);
+        let weights: [[T; W]; 7] = scaled(h, &ERROR);
+        for i in 0..n {
+            for l in 0..W {
+                let mut sum = T::zero();
+                for j in 0..7 {
+                    sum += weights[j][l] * self.slopes[j * n + i][l];
+                }
+                error[i][l] = sum;
+            }
+        }
+        [false; W]
+    }
+
+    #[inline(always)]
+    fn accept(&mut self, accepted: &[bool; W]) {
+        let n = self.dim;
+        let (first, rest) = self.slopes.split_at_mut(n);
+        let last = &rest[5 * n..6 * n];
+        for i in 0..n {
+            for l in 0..W {
+                if accepted[l] {
+                    first[i][l] = last[i][l];
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn interpolate(
+        &self,
+        theta: &[T; W],
+        h: &[T; W],
+        y: &[[T; W]],
+        _y_new: &[[T; W]],
+        out: &mut [[T; W]],
+    ) {
+        let n = self.dim;
+        let mut weights = interpolant_weights(theta);
+        for weight in &mut weights {
+            for l in 0..W {
+                weight[l] *= h[l];
+            }
+        }
+        let k = &self.slopes;
+        combine(
+            out,
+            y,
+            weights,
+            std::array::from_fn(|j| &k[j * n..(j + 1) * n]),
+        );
+    }
+
+    fn begin_cost(&self, fresh: bool) -> Statistics {
+        Statistics {
+            rhs_evaluations: usize::from(fresh),
+            ..Statistics::default()
+        }
+    }
+
+    fn attempt_cost(&self) -> Statistics {
+        Statistics {
+            rhs_evaluations: 6,
+            ..Statistics::default()
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What a user may choose about a solve: tolerances, output times, limits.
+use crate::{Scalar, SolveError};
+
+/// Settings of a solve, built by chained setters and checked when the solve starts.
+///
+/// Defaults: `rtol` 1e-3, `atol` 1e-14, the end of every accepted step as output, first step chosen automatically, at most 1,000,000 attempted steps.
+///
+/// ```
+/// use stiff_ode_solvers::Options;
+/// let options = Options::default().rtol(1e-6).atol(1e-12).outputs(vec![0.0, 1.0, 10.0]);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options<T = f64> {
+    pub(crate) rtol: T,
+    pub(crate) atol: Vec<T>,
+    pub(crate) outputs: Outputs<T>,
+    pub(crate) initial_step: Option<T>,
+    pub(crate) min_step: T,
+    pub(crate) max_step: Option<T>,
+    pub(crate) max_steps: usize,
+}
+
+/// Which times a solution reports.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Outputs<T> {
+    /// The start and the end of every accepted step.
+    Steps,
+    /// These times, by dense output.
+    Times(Vec<T>),
+}
+
+impl<T: Scalar> Default for Options<T> {
+    fn default() -> Self {
+        Self {
+            rtol: T::of(1e-3),
+            atol: vec![T::of(1e-14)],
+            outputs: Outputs::Steps,
+            initial_step: None,
+            min_step: T::zero(),
+            max_step: None,
+            max_steps: 1_000_000,
+        }
+    }
+}
+
+impl<T: Scalar> Options<T> {
+    /// Relative tolerance of every component, ≥ 0 (with `atol` > 0 where it is 0).
+    pub fn rtol(mut self, rtol: T) -> Self {
+        self.rtol = rtol;
+        self
+    }
+
+    /// Absolute tolerance of all components, in units of y, ≥ 0.
+    pub fn atol(mut self, atol: T) -> Self {
+        self.atol = vec![atol];
+        self
+    }
+
+    /// Absolute tolerance of each component (length dim).
+    pub fn atol_per_component(mut self, atol: Vec<T>) -> Self {
+        self.atol = atol;
+        self
+    }
+
+    /// Times at which the solution is wanted, by dense output: within the span, in its direction, none twice; both ends may be among them.
+    pub fn outputs(mut self, times: Vec<T>) -> Self {
+        self.outputs = Outputs::Times(times);
+        self
+    }
+
+    /// Length of the first step (> 0, whatever the direction), instead of an automatic one.
+    pub fn initial_step(mut self, step: T) -> Self {
+        self.initial_step = Some(step);
+        self
+    }
+
+    /// Steps below this length (≥ 0) end the solve with an error. Whatever is set, a step that no longer changes t does.
+    pub fn min_step(mut self, step: T) -> Self {
+        self.min_step = step;
+        self
+    }
+
+    /// Longest step allowed (> 0).
+    pub fn max_step(mut self, step: T) -> Self {
+        self.max_step = Some(step);
+        self
+    }
+
+    /// Attempted steps, accepted or not, after which a solve gives up (≥ 1).
+    pub fn max_steps(mut self, steps: usize) -> Self {
+        self.max_steps = steps;
+        self
+    }
+
+    /// The requested output times, empty where every step is reported.
+    pub fn output_times(&self) -> &[T] {
+        match &self.outputs {
+            Outputs::Steps => &[],
+            Outputs::Times(times) => times,
+        }
+    }
+
+    /// Refuses values out of range, for a system of `dim` components over `span`.
+    pub(crate) fn check(&self, dim: usize, span: (T, T)) -> Result<(), SolveError> {
+        let invalid = |name, value: T, expected| {
+            Err(SolveError::InvalidOption {
+                name,
+                value: value.as_f64(),
+                expected,
+            })
+        };
+        let (t0, t1) = span;
+        if !(t0.is_finite() && t1.is_finite()) {
+            return Err(SolveError::InvalidSpan {
+                t0: t0.as_f64(),
+                t1: t1.as_f64(),
+            });
+        }
+        if !(self.rtol >= T::zero() && self.rtol.is_finite()) {
+            return invalid("rtol", self.rtol, "finite and not negative");
+        }
+        if self.atol.len() != 1 && self.atol.len() != dim {
+            return Err(SolveError::Dimension {
+                what: "atol",
+                expected: dim,
+                found: self.atol.len(),
+            });
+        }
+        for &atol in &self.atol {
+            if !(atol >= T::zero() && atol.is_finite())
+                || (atol == T::zero() && self.rtol == T::zero())
+            {
+                return invalid(
+                    "atol",
+                    atol,
+                    "finite, not negative, and positive where rtol is 0",
+                );
+            }
+        }
+        for (name, step) in [
+            ("initial_step", self.initial_step),
+            ("max_step", self.max_step),
+        ] {
+            if let Some(step) = step
+                && !(step > T::zero())
+            {
+                return invalid(name, step, "positive");
+            }
+        }
+        if !(self.min_step >= T::zero() && self.min_step.is_finite()) {
+            return invalid("min_step", self.min_step, "finite and not negative");
+        }
+        if self.max_steps == 0 {
+            return invalid("max_steps", T::zero(), "at least 1");
+        }
+        self.check_outputs(span)
+    }
+
+    fn check_outputs(&self, (t0, t1): (T, T)) -> Result<(), SolveError> {
+        let direction = if t1 < t0 { -T::one() } else { T::one() };
+        let mut previous = None;
+        for (index, &t) in self.output_times().iter().enumerate() {
+            let inside = (t - t0) * direction >= T::zero() && (t1 - t) * direction >= T::zero();
+            let rising = previous.is_none_or(|p| (t - p) * direction > T::zero());
+            if !(inside && rising) {
+                return Err(SolveError::InvalidOutput {
+                    index,
+                    t: t.as_f64(),
+                    t0: t0.as_f64(),
+                    t1: t1.as_f64(),
+                });
+            }
+            previous = Some(t);
+        }
+        Ok(())
+    }
+}
