@@ -1,1 +1,13 @@
 //! Surrogates of chemical networks that evolve in a latent space: latent chemical networks, data sets, training through the rollout, evaluation.
+
+mod atomic;
+mod dataset;
+mod error;
+pub mod network2tensor;
+
+pub use atomic::write_atomically;
+#[cfg(feature = "hdf5")]
+pub use dataset::Solutions;
+pub use dataset::{Attribute, Dataset, FLOOR, Part, Trajectories, log_spaced};
+pub use error::Error;
+pub use network2tensor::{ExportFormat, LatentNetwork};

@@ -1,0 +1,45 @@
+//! Python source of a latent network: names, masses and the right-hand side, without dependencies.
+
+use std::fmt::Write as _;
+
+use super::{super::LatentNetwork, source_term, terms};
+
+pub(super) fn write(network: &LatentNetwork, coefficients: Option<&[f64]>) -> String {
+    let names: Vec<String> = network
+        .molecules()
+        .iter()
+        .map(|m| format!("\"{}\"", m.name()))
+        .collect();
+    let masses: Vec<String> = network.masses().iter().map(|m| format!("{m:?}")).collect();
+    let mut out = String::new();
+    // Writing into a String cannot fail.
+    let _ = writeln!(
+        out,
+        "molecules = [{}]\nmasses = [{}]",
+        names.join(", "),
+        masses.join(", ")
+    );
+    if let Some(k) = coefficients {
+        let k: Vec<String> = k.iter().map(|k| format!("{k:e}")).collect();
+        let _ = writeln!(out, "coefficients = [{}]", k.join(", "));
+    }
+    let _ = writeln!(
+        out,
+        "\n\ndef rhs(z, k):\n    \"\"\"dz/dt of the latent network for rate coefficients k.\"\"\"\n    r = ["
+    );
+    for (j, reaction) in network.reactions().iter().enumerate() {
+        let factors: String = reaction
+            .reactants()
+            .iter()
+            .map(|i| format!(" * z[{i}]"))
+            .collect();
+        let _ = writeln!(out, "        k[{j}]{factors},  # {}", network.equation(j));
+    }
+    let _ = writeln!(out, "    ]\n    return [");
+    for terms in terms(network) {
+        let sum: String = terms.iter().map(|&(s, j)| source_term(s, j)).collect();
+        let _ = writeln!(out, "        0.0{sum},");
+    }
+    let _ = writeln!(out, "    ]");
+    out
+}
