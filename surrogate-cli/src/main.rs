@@ -1,4 +1,30 @@
 //! The binary `surrogate`: reads the command line, runs one command, turns its outcome into an exit code.
-#![allow(dead_code)]
+#![doc = include_str!("../README.md")]
+
+mod cli;
+mod commands;
+mod error;
+mod initial;
+mod interrupt;
+mod options;
+mod oscillation;
+mod output;
+mod progress;
 mod report;
-fn main() {}
+mod solver;
+mod table;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let output = output::Output::new(cli.global.json);
+    match commands::dispatch(&cli, &output) {
+        Ok(outcome) => match output.finish(&outcome) {
+            Ok(()) => ExitCode::from(outcome.code()),
+            Err(error) => output.fail(&error),
+        },
+        Err(error) => output.fail(&error),
+    }
+}

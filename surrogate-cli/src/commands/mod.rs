@@ -1,0 +1,34 @@
+//! The commands, one file each.
+
+pub mod evaluate;
+pub mod generate;
+pub mod latent_network;
+pub mod network_check;
+pub mod predict;
+pub mod run;
+pub mod solve;
+pub mod train;
+
+use crate::cli::{Cli, Command, NetworkCommand};
+use crate::error::Error;
+use crate::output::{Outcome, Output};
+
+/// Starts the worker threads and runs the command.
+pub fn dispatch(cli: &Cli, output: &Output) -> Result<Outcome, Error> {
+    let single = matches!(cli.command, Command::Solve(_));
+    let threads = cli.global.threads.map_or(if single { 1 } else { 0 }, usize::from);
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .map_err(|source| Error::Threads { threads, source })?;
+    match &cli.command {
+        Command::Run(args) => run::run(args, output),
+        Command::Generate(args) => generate::run(args, output),
+        Command::Train(args) => train::run(args, output),
+        Command::Evaluate(args) => evaluate::run(args, output),
+        Command::Predict(args) => predict::run(args, output),
+        Command::Solve(args) => solve::run(args, output),
+        Command::LatentNetwork(args) => latent_network::run(args, output),
+        Command::Network(NetworkCommand::Check(args)) => network_check::run(args, output),
+    }
+}

@@ -1,0 +1,80 @@
+//! `surrogate network check`: what a network file contains, and what is wrong with it.
+
+use crate::error::Error;
+use crate::options;
+use crate::output::{Outcome, Output};
+use chem_network::Network;
+use clap::Args;
+
+/// Findings of one kind that are listed in full; further ones are counted.
+const LISTED: usize = 20;
+
+/// Options of `network check`.
+#[derive(Debug, Args)]
+pub struct NetworkCheck {
+    /// Embedded network (osu224) or network file; the format is told from the content.
+    #[arg(value_name = "NAME|FILE")]
+    pub network: String,
+}
+
+/// Reads the network and reports; findings are no failure.
+pub fn run(args: &NetworkCheck, output: &Output) -> Result<Outcome, Error> {
+    let network = options::network(&args.network)?;
+    let report = network.check()?;
+    let format = report.format.map_or_else(|| "none".to_owned(), |f| f.to_string());
+    let facts = [
+        ("format", format),
+        ("rows", report.rows.to_string()),
+        ("reactions", report.reactions.to_string()),
+        ("species", report.species.to_string()),
+        ("unbalanced reactions", report.unbalanced.to_string()),
+        ("duplicate reactions", report.duplicates.to_string()),
+        ("conservation laws", report.conservation_laws.to_string()),
+        ("nonzeros of the Jacobian", report.jacobian_nonzeros.to_string()),
+        ("unsupported rows", report.unsupported.len().to_string()),
+    ];
+    for (name, value) in facts {
+        output.say(&format!("{name:<26}{value}"))?;
+    }
+    if !output.is_json() {
+        list("unbalanced", &unbalanced(&network), output)?;
+        list("duplicates", &duplicates(&network), output)?;
+        let unsupported: Vec<String> =
+            report.unsupported.iter().map(|row| format!("line {}: {} ({})", row.line, row.text, row.reason)).collect();
+        list("unsupported", &unsupported, output)?;
+    }
+    Ok(Outcome::done(serde_json::to_value(&report)?))
+}
+
+fn unbalanced(network: &Network) -> Vec<String> {
+    let gains = |gains: &[(String, i64)]| {
+        gains.iter().map(|(what, by)| format!("{what} {by:+}")).collect::<Vec<_>>().join(", ")
+    };
+    network
+        .unbalanced()
+        .iter()
+        .map(|found| format!("{}: {}", network.reaction_text(found.reaction), gains(&found.gains)))
+        .collect()
+}
+
+fn duplicates(network: &Network) -> Vec<String> {
+    network
+        .duplicates()
+        .iter()
+        .map(|&(first, again)| format!("{} (reactions {} and {})", network.reaction_text(again), first + 1, again + 1))
+        .collect()
+}
+
+fn list(title: &str, items: &[String], output: &Output) -> Result<(), Error> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    output.say(&format!("\n{title}:"))?;
+    for item in items.iter().take(LISTED) {
+        output.say(&format!("  {item}"))?;
+    }
+    if items.len() > LISTED {
+        output.say(&format!("  and {} more", items.len() - LISTED))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! Reads a table of initial states: a header of species names and conditions, one model per row.
+
+use crate::error::Error;
+use chem_network::{Environment, Network};
+use clap::ValueEnum;
+use std::path::Path;
+
+/// What the numbers of a table mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Abundances {
+    /// Number densities [cm⁻³].
+    Absolute,
+    /// Abundances per hydrogen nucleus, times the density n_H.
+    Relative,
+}
+
+/// Initial states and conditions of every model.
+#[derive(Debug)]
+pub struct InitialStates {
+    /// Number densities [cm⁻³], one state per model, species in network order.
+    pub states: Vec<Vec<f64>>,
+    /// Conditions per model.
+    pub environments: Vec<Environment>,
+    /// Species of the network that the table does not name; they start at 0.
+    pub unnamed: Vec<String>,
+}
+
+/// A column of conditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Temperature,
+    CosmicRayRate,
+    VisualExtinction,
+    RadiationField,
+    Density,
+}
+
+impl Condition {
+    fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "temperature" => Self::Temperature,
+            "cosmic_ray_rate" => Self::CosmicRayRate,
+            "visual_extinction" => Self::VisualExtinction,
+            "radiation_field" => Self::RadiationField,
+            "density" => Self::Density,
+            _ => return None,
+        })
+    }
+
+    fn expected(self) -> &'static str {
+        match self {
+            Self::Temperature => "a temperature above 0 K",
+            Self::CosmicRayRate => "an ionisation rate of 0 s⁻¹ or more",
+            Self::VisualExtinction => "a visual extinction of 0 mag or more",
+            Self::RadiationField => "a radiation field of 0 Draine or more",
+            Self::Density => "a density of hydrogen nuclei above 0 cm⁻³",
+        }
+    }
+
+    fn allows(self, value: f64) -> bool {
+        match self {
+            Self::Temperature | Self::Density => value > 0.0,
+            _ => value >= 0.0,
+        }
+    }
+
+    fn set(self, environment: &mut Environment, value: f64) {
+        match self {
+            Self::Temperature => environment.temperature = value,
+            Self::CosmicRayRate => environment.cosmic_ray_rate = value,
+            Self::VisualExtinction => environment.visual_extinction = Some(value),
+            Self::RadiationField => environment.radiation_field = Some(value),
+            Self::Density => environment.density = Some(value),
+        }
+    }
+}
+
+/// What one column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Species(usize),
+    Condition(Condition),
+}
+
+/// Reads the table at `path`. `species_index` finds a species by any database's spelling, `names` lists them in order.
+pub fn read(
+    path: &Path,
+    network: &Network,
+    base: &Environment,
+    abundances: Abundances,
+) -> Result<InitialStates, Error> {
+    let names: Vec<&str> = network.species().iter().map(|s| s.name()).collect();
+    read_table(path, &names, |name| network.species_index(name), base, abundances)
+}
+
+/// As [`read`], for any list of species.
+pub fn read_table(
+    path: &Path,
+    names: &[&str],
+    species_index: impl Fn(&str) -> Option<usize>,
+    base: &Environment,
+    abundances: Abundances,
+) -> Result<InitialStates, Error> {
+    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .comment(Some(b'#'))
+        .from_reader(text.as_bytes());
+    let mut records = reader.records();
+    let bad_line = |line: u64, reason: String| Error::Line { path: path.to_owned(), line, reason };
+    let header = match records.next() {
+        Some(record) => record.map_err(|e| bad_line(1, e.to_string()))?,
+        None => return Err(bad_line(1, "empty; expected a header of species names".into())),
+    };
+    let header_line = header.position().map_or(1, csv::Position::line);
+    let columns = read_header(path, header_line, &header, names, species_index)?;
+    let mut out = InitialStates {
+        states: Vec::new(),
+        environments: Vec::new(),
+        unnamed: (0..names.len())
+            .filter(|i| !columns.contains(&Column::Species(*i)))
+            .map(|i| names[i].to_owned())
+            .collect(),
+    };
+    for record in records {
+        let record = record.map_err(|e| bad_line(e.position().map_or(0, csv::Position::line), e.to_string()))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        if record.len() != columns.len() {
+            let reason = format!("{} columns, expected {} as in the header", record.len(), columns.len());
+            return Err(bad_line(line, reason));
+        }
+        let mut state = vec![0.0; names.len()];
+        let mut environment = *base;
+        for (i, (cell, column)) in record.iter().zip(&columns).enumerate() {
+            let refuse = |expected: &str| Error::Cell {
+                path: path.to_owned(),
+                line,
+                column: i + 1,
+                name: header.get(i).unwrap_or_default().to_owned(),
+                found: cell.to_owned(),
+                expected: expected.to_owned(),
+            };
+            let value = cell.parse::<f64>().ok().filter(|v| v.is_finite());
+            match *column {
+                Column::Species(species) => {
+                    let what = match abundances {
+                        Abundances::Absolute => "a number density of 0 cm⁻³ or more",
+                        Abundances::Relative => "an abundance of 0 or more",
+                    };
+                    state[species] = value.filter(|v| *v >= 0.0).ok_or_else(|| refuse(what))?;
+                }
+                Column::Condition(condition) => {
+                    let value = value.filter(|v| condition.allows(*v)).ok_or_else(|| refuse(condition.expected()))?;
+                    condition.set(&mut environment, value);
+                }
+            }
+        }
+        if abundances == Abundances::Relative {
+            let density = environment.density.ok_or_else(|| {
+                Error::Usage("--abundances relative needs --density or a column density [cm⁻³]".into())
+            })?;
+            state.iter_mut().for_each(|x| *x *= density);
+        }
+        out.states.push(state);
+        out.environments.push(environment);
+    }
+    if out.states.is_empty() {
+        return Err(bad_line(header_line, "a header but no models below it".into()));
+    }
+    Ok(out)
+}
+
+fn read_header(
+    path: &Path,
+    line: u64,
+    header: &csv::StringRecord,
+    names: &[&str],
+    species_index: impl Fn(&str) -> Option<usize>,
+) -> Result<Vec<Column>, Error> {
+    let mut columns: Vec<Column> = Vec::with_capacity(header.len());
+    for (i, name) in header.iter().enumerate() {
+        let refuse = |expected: String| Error::Cell {
+            path: path.to_owned(),
+            line,
+            column: i + 1,
+            name: "header".into(),
+            found: name.to_owned(),
+            expected,
+        };
+        // A byte-order mark is no part of the first name.
+        let name = name.trim_start_matches('\u{feff}');
+        let column = match Condition::from_name(name) {
+            Some(condition) => Column::Condition(condition),
+            None => Column::Species(species_index(name).ok_or_else(|| {
+                refuse(format!(
+                    "a species of the network ({}) or temperature, cosmic_ray_rate, visual_extinction, radiation_field, density",
+                    names.join(" ")
+                ))
+            })?),
+        };
+        if let Some(first) = columns.iter().position(|c| *c == column) {
+            return Err(refuse(format!("something other than column {} again", first + 1)));
+        }
+        columns.push(column);
+    }
+    Ok(columns)
+}

@@ -1,0 +1,196 @@
+//! Groups of options that several commands share: network, conditions, times, tolerances.
+
+use crate::error::Error;
+use chem_network::{Environment, Network};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Physical conditions; unset ones come from a configuration file or from the defaults.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Conditions")]
+pub struct ConditionArgs {
+    /// Gas temperature [K] [default: 50].
+    #[arg(long, value_name = "K")]
+    pub temperature: Option<f64>,
+    /// Cosmic-ray ionisation rate [s⁻¹] [default: 1e-16].
+    #[arg(long, value_name = "S^-1")]
+    pub cosmic_ray_rate: Option<f64>,
+    /// Number density of hydrogen nuclei n_H [cm⁻³]; needed for abundances relative to it and by some rate laws.
+    #[arg(long, value_name = "CM^-3")]
+    pub density: Option<f64>,
+    /// Visual extinction A_V [mag]; needed by photoreactions.
+    #[arg(long, value_name = "MAG")]
+    pub visual_extinction: Option<f64>,
+    /// Far-ultraviolet radiation field χ [Draine]; needed by photoreactions.
+    #[arg(long, value_name = "CHI")]
+    pub radiation_field: Option<f64>,
+    /// Albedo of dust grains in the far ultraviolet; needed by reactions with photons that cosmic rays induce.
+    #[arg(long, value_name = "OMEGA")]
+    pub grain_albedo: Option<f64>,
+}
+
+/// Conditions as they stand in a configuration file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Conditions {
+    /// Gas temperature [K].
+    pub temperature: f64,
+    /// Cosmic-ray ionisation rate [s⁻¹].
+    pub cosmic_ray_rate: f64,
+    /// Number density of hydrogen nuclei [cm⁻³].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub density: Option<f64>,
+    /// Visual extinction [mag].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visual_extinction: Option<f64>,
+    /// Radiation field [Draine].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub radiation_field: Option<f64>,
+    /// Albedo of dust grains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grain_albedo: Option<f64>,
+}
+
+impl Default for Conditions {
+    fn default() -> Self {
+        Self {
+            temperature: 50.0,
+            cosmic_ray_rate: 1e-16,
+            density: None,
+            visual_extinction: None,
+            radiation_field: None,
+            grain_albedo: None,
+        }
+    }
+}
+
+impl Conditions {
+    /// These, with everything the command line names replaced.
+    pub fn overridden(mut self, args: &ConditionArgs) -> Self {
+        self.temperature = args.temperature.unwrap_or(self.temperature);
+        self.cosmic_ray_rate = args.cosmic_ray_rate.unwrap_or(self.cosmic_ray_rate);
+        self.density = args.density.or(self.density);
+        self.visual_extinction = args.visual_extinction.or(self.visual_extinction);
+        self.radiation_field = args.radiation_field.or(self.radiation_field);
+        self.grain_albedo = args.grain_albedo.or(self.grain_albedo);
+        self
+    }
+
+    /// As an environment, its values checked.
+    pub fn environment(&self) -> Result<Environment, Error> {
+        let mut environment = Environment::new(self.temperature, self.cosmic_ray_rate);
+        environment.density = self.density;
+        environment.visual_extinction = self.visual_extinction;
+        environment.radiation_field = self.radiation_field;
+        environment.grain_albedo = self.grain_albedo;
+        environment.validate().map_err(|e| Error::Usage(e.to_string()))?;
+        Ok(environment)
+    }
+}
+
+/// Output times; unset ones come from a configuration file or from the defaults.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Output times")]
+pub struct TimeArgs {
+    /// First output [yr]: the time of the initial state [default: 1e-6].
+    #[arg(long, value_name = "YR")]
+    pub t_start: Option<f64>,
+    /// Last output [yr] [default: 1e8].
+    #[arg(long, value_name = "YR")]
+    pub t_end: Option<f64>,
+    /// Number of outputs, uniform in log10 of time, both ends included [default: 100].
+    #[arg(long, value_name = "N")]
+    pub points: Option<usize>,
+}
+
+/// Output times as they stand in a configuration file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Times {
+    /// First output [yr].
+    pub start: f64,
+    /// Last output [yr].
+    pub end: f64,
+    /// Number of outputs.
+    pub points: usize,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { start: 1e-6, end: 1e8, points: 100 }
+    }
+}
+
+impl Times {
+    /// These, with everything the command line names replaced.
+    pub fn overridden(mut self, args: &TimeArgs) -> Self {
+        self.start = args.t_start.unwrap_or(self.start);
+        self.end = args.t_end.unwrap_or(self.end);
+        self.points = args.points.unwrap_or(self.points);
+        self
+    }
+
+    /// The times [yr].
+    pub fn grid(&self) -> Result<Vec<f64>, Error> {
+        let Self { start, end, points } = *self;
+        if !(start.is_finite() && start > 0.0) {
+            return Err(Error::Usage(format!("--t-start {start}: expected a finite time above 0 yr")));
+        }
+        if !(end.is_finite() && end > start) {
+            return Err(Error::Usage(format!("--t-end {end}: expected a finite time after --t-start {start} yr")));
+        }
+        if points < 2 {
+            return Err(Error::Usage(format!("--points {points}: expected at least 2")));
+        }
+        Ok(latent_ode::log_spaced(start, end, points)?)
+    }
+}
+
+/// Tolerances of the full chemistry; the defaults differ between commands.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Solver")]
+pub struct ToleranceArgs {
+    /// Relative tolerance [default: 1e-3 for solve, 1e-6 for training sets].
+    #[arg(long, value_name = "RTOL")]
+    pub rtol: Option<f64>,
+    /// Absolute tolerance [cm⁻³] [default: 1e-14 for solve, 1e-20 for training sets].
+    #[arg(long, value_name = "ATOL")]
+    pub atol: Option<f64>,
+}
+
+/// Tolerances, checked.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tolerances {
+    /// Relative tolerance.
+    pub rtol: f64,
+    /// Absolute tolerance [cm⁻³].
+    pub atol: f64,
+}
+
+impl Tolerances {
+    /// These, with everything the command line names replaced.
+    pub fn overridden(mut self, args: &ToleranceArgs) -> Result<Self, Error> {
+        self.rtol = args.rtol.unwrap_or(self.rtol);
+        self.atol = args.atol.unwrap_or(self.atol);
+        for (name, value) in [("--rtol", self.rtol), ("--atol", self.atol)] {
+            if !(value.is_finite() && value > 0.0) {
+                return Err(Error::Usage(format!("{name} {value}: expected a finite number above 0")));
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// A network by embedded name or by file; a file of that name in the current folder does not hide an embedded one.
+pub fn network(name: &str) -> Result<Network, Error> {
+    if let Some(network) = chem_network::embedded(name) {
+        return Ok(network);
+    }
+    let path = Path::new(name);
+    if !path.exists() && !name.contains(['/', '.']) {
+        return Err(Error::Usage(format!("--network {name}: neither a file nor an embedded network (osu224)")));
+    }
+    Ok(chem_network::read_network(path)?)
+}
