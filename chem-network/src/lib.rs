@@ -1,1 +1,29 @@
-//! Chemical reaction networks of astrochemistry: strict readers, stoichiometry, rate coefficients, right-hand side and sparse Jacobian.
+//! Chemical reaction networks of astrochemistry; for solver authors and surrogate builders.
+#![doc = include_str!("../README.md")]
+
+mod check;
+mod conservation;
+mod element;
+mod embedded;
+mod environment;
+mod error;
+pub mod format;
+mod kinetics;
+mod network;
+mod rate;
+mod reaction;
+pub mod sampling;
+mod species;
+
+pub use check::{CheckReport, Imbalance};
+pub use element::{ELECTRON_MASS, Element};
+pub use embedded::{EMBEDDED, embedded};
+pub use environment::{Environment, YEAR};
+pub use error::{Error, Position};
+pub use format::{Format, parse_network, read_network};
+pub use kinetics::{Kinetics, LaneKinetics};
+pub use nalgebra_sparse;
+pub use network::{Network, UnsupportedRow};
+pub use rate::RateLaw;
+pub use reaction::{Reaction, ReactionKind};
+pub use species::{Composition, Species};

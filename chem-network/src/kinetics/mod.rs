@@ -1,0 +1,246 @@
+//! `Kinetics`: a network at an environment, as the functions a solver calls: rate coefficients,
+//! right-hand side dn/dt and its Jacobian.
+
+mod kernel;
+mod lanes;
+mod plan;
+
+use std::sync::Arc;
+
+use crate::environment::Environment;
+use crate::error::Error;
+use crate::network::Network;
+use kernel::{Shared, evaluate};
+pub use lanes::LaneKinetics;
+use plan::{Plan, Sums};
+
+/// Coefficients of a [`Sums`] at one environment.
+#[derive(Debug, Clone)]
+struct Coefficients {
+    terms: Vec<f64>,
+    weights: Vec<f64>,
+}
+
+impl Coefficients {
+    fn new(sums: &Sums) -> Self {
+        Self {
+            terms: vec![0.0; sums.term_recipe.len()],
+            weights: vec![0.0; sums.weight_recipe.len()],
+        }
+    }
+
+    /// Merges rate coefficients k into coefficients of terms and branching ratios.
+    fn fill(&mut self, sums: &Sums, groups: &[Vec<u32>], k: &[f64]) {
+        let total = |group: u32| -> f64 {
+            let members = &groups[group as usize];
+            members.iter().map(|&j| k[j as usize]).sum()
+        };
+        for (value, &(group, scale)) in self.terms.iter_mut().zip(&sums.term_recipe) {
+            *value = scale * total(group);
+        }
+        for (value, (group, changes)) in self.weights.iter_mut().zip(&sums.weight_recipe) {
+            let total = total(*group);
+            let change: f64 = changes.iter().map(|&(j, v)| v * k[j as usize]).sum();
+            *value = if total > 0.0 { change / total } else { 0.0 };
+        }
+    }
+
+    fn shared(&self) -> Shared<'_> {
+        Shared {
+            terms: &self.terms,
+            weights: &self.weights,
+        }
+    }
+}
+
+/// A network at fixed physical conditions: mass-action kinetics in cm⁻³ and seconds.
+///
+/// With rates r_j = k_j ∏ n (over the reactants of j), dn/dt = S r and J = S ∂r/∂n, evaluated from
+/// products merged over reactions with the same reactants. Nothing is allocated after
+/// construction; clones share the structure.
+///
+/// ```
+/// use chem_network::{Environment, Kinetics, embedded};
+/// let network = embedded("osu224").unwrap();
+/// let kinetics = Kinetics::new(&network, &Environment::new(50.0, 1e-16))?;
+/// let n = vec![1.0; kinetics.dim()]; // cm^-3
+/// let mut dndt = vec![0.0; kinetics.dim()]; // cm^-3 s^-1
+/// kinetics.rhs(&n, &mut dndt);
+/// let (_, rows) = kinetics.sparsity();
+/// let mut jacobian = vec![0.0; rows.len()];
+/// kinetics.jacobian(&n, &mut jacobian);
+/// assert_eq!(rows.len(), 581);
+/// # Ok::<(), chem_network::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Kinetics {
+    network: Arc<Network>,
+    plan: Arc<Plan>,
+    environment: Environment,
+    k: Vec<f64>,
+    /// Takes the new k, so that a refused environment leaves the old ones in place.
+    next_k: Vec<f64>,
+    rhs: Coefficients,
+    jacobian: Coefficients,
+}
+
+impl Kinetics {
+    /// Analyses the structure of a network and evaluates its rate coefficients.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] for conditions outside their domain; [`Error::MissingQuantity`] and
+    /// [`Error::Unsupported`] for a reaction whose rate cannot be evaluated;
+    /// [`Error::RateParameter`] for a coefficient that is not finite.
+    pub fn new(network: &Network, environment: &Environment) -> Result<Self, Error> {
+        let plan = Arc::new(Plan::new(network));
+        let mut kinetics = Self {
+            network: Arc::new(network.clone()),
+            environment: *environment,
+            k: vec![0.0; network.reactions().len()],
+            next_k: vec![0.0; network.reactions().len()],
+            rhs: Coefficients::new(&plan.rhs),
+            jacobian: Coefficients::new(&plan.jacobian),
+            plan,
+        };
+        kinetics.set_environment(environment)?;
+        Ok(kinetics)
+    }
+
+    /// Moves to other conditions: only rate coefficients change.
+    ///
+    /// # Errors
+    /// As [`Kinetics::new`]; the old conditions stay in force then.
+    pub fn set_environment(&mut self, environment: &Environment) -> Result<(), Error> {
+        environment.validate()?;
+        for (j, reaction) in self.network.reactions().iter().enumerate() {
+            let text = || self.network.reaction_text(j);
+            let k = reaction.rate.coefficient(environment, text)?;
+            if !(k.is_finite() && k >= 0.0) {
+                return Err(Error::RateParameter {
+                    reaction: text(),
+                    parameter: "rate coefficient k",
+                    value: k,
+                    expected: "a finite number, 0 or more",
+                });
+            }
+            self.next_k[j] = k;
+        }
+        std::mem::swap(&mut self.k, &mut self.next_k);
+        self.environment = *environment;
+        self.merge();
+        Ok(())
+    }
+
+    /// Replaces the rate coefficients themselves, one per reaction, (cm³)^(m−1) s⁻¹.
+    ///
+    /// # Errors
+    /// [`Error::Length`]; [`Error::RateParameter`] for a negative or not finite coefficient.
+    pub fn set_rate_coefficients(&mut self, k: &[f64]) -> Result<(), Error> {
+        if k.len() != self.k.len() {
+            return Err(Error::Length {
+                what: "rate coefficients",
+                found: k.len(),
+                expected: self.k.len(),
+            });
+        }
+        if let Some(j) = k.iter().position(|k| !(k.is_finite() && *k >= 0.0)) {
+            return Err(Error::RateParameter {
+                reaction: self.network.reaction_text(j),
+                parameter: "rate coefficient k",
+                value: k[j],
+                expected: "a finite number, 0 or more",
+            });
+        }
+        self.k.copy_from_slice(k);
+        self.merge();
+        Ok(())
+    }
+
+    fn merge(&mut self) {
+        let groups = &self.plan.groups;
+        self.rhs.fill(&self.plan.rhs, groups, &self.k);
+        self.jacobian.fill(&self.plan.jacobian, groups, &self.k);
+    }
+
+    /// Number of species.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.plan.species
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The conditions.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Rate coefficients k, one per reaction, (cm³)^(m−1) s⁻¹ for m reactants.
+    #[must_use]
+    pub fn rate_coefficients(&self) -> &[f64] {
+        &self.k
+    }
+
+    /// Rates r_j = k_j ∏ n of all reactions [cm⁻³ s⁻¹] at number densities `n` [cm⁻³].
+    ///
+    /// # Panics
+    /// If a slice is too short (species, reactions).
+    pub fn rates(&self, n: &[f64], rates: &mut [f64]) {
+        let reactions = self.network.reactions();
+        for ((rate, k), reaction) in rates.iter_mut().zip(&self.k).zip(reactions) {
+            *rate = reaction.reactants.iter().fold(*k, |r, &i| r * n[i]);
+        }
+    }
+
+    /// Right-hand side dn/dt [cm⁻³ s⁻¹] at number densities `n` [cm⁻³]; both of length
+    /// [`dim`](Self::dim).
+    ///
+    /// # Panics
+    /// If a slice is shorter than [`dim`](Self::dim).
+    pub fn rhs(&self, n: &[f64], dndt: &mut [f64]) {
+        self.rhs_lanes::<1>(n.as_chunks().0, dndt.as_chunks_mut().0);
+    }
+
+    /// Structure of the Jacobian in compressed columns: offsets (`dim` + 1) and rows, ascending in
+    /// each column, diagonal always included.
+    #[must_use]
+    pub fn sparsity(&self) -> (&[usize], &[usize]) {
+        (&self.plan.column_offsets, &self.plan.row_indices)
+    }
+
+    /// Jacobian ∂(dn/dt)/∂n [s⁻¹] at `n` [cm⁻³], as values of the entries of
+    /// [`sparsity`](Self::sparsity).
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    pub fn jacobian(&self, n: &[f64], values: &mut [f64]) {
+        self.jacobian_lanes::<1>(n.as_chunks().0, values.as_chunks_mut().0);
+    }
+
+    /// [`rhs`](Self::rhs) of W states at once, `n[species][lane]`, all at this environment.
+    ///
+    /// Inlined into the caller: called from a function with `#[target_feature]`, it is compiled
+    /// for these features.
+    ///
+    /// # Panics
+    /// If a slice is shorter than [`dim`](Self::dim).
+    #[inline(always)]
+    pub fn rhs_lanes<const W: usize>(&self, n: &[[f64; W]], dndt: &mut [[f64; W]]) {
+        evaluate(&self.plan.rhs, self.rhs.shared(), n, dndt);
+    }
+
+    /// [`jacobian`](Self::jacobian) of W states at once, `values[entry][lane]`, inlined like
+    /// [`rhs_lanes`](Self::rhs_lanes).
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    #[inline(always)]
+    pub fn jacobian_lanes<const W: usize>(&self, n: &[[f64; W]], values: &mut [[f64; W]]) {
+        evaluate(&self.plan.jacobian, self.jacobian.shared(), n, values);
+    }
+}

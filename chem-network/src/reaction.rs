@@ -1,0 +1,118 @@
+//! Reactions: reactants, products, rate law, and what kind of process it is.
+
+use crate::rate::RateLaw;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// Kind of process, in the field's terms; tells apart reactions with the same reactants
+        /// and products (ionisation by cosmic rays and by photons).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        #[non_exhaustive]
+        pub enum ReactionKind {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl ReactionKind {
+            /// All kinds.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Name in the native format.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// The kind of this name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Not stated.
+    #[default]
+    Unspecified = "unspecified",
+    /// H2 formation on grains and recombination of ions with grains (OSU type 0).
+    Grain = "grain",
+    /// Ionisation and dissociation by cosmic rays, directly or by induced photons (OSU type 1).
+    CosmicRay = "cosmic-ray",
+    /// Positive ion with neutral, charge exchange included (OSU type 2).
+    IonNeutral = "ion-neutral",
+    /// Negative ion with neutral (OSU type 3).
+    AnionNeutral = "anion-neutral",
+    /// Radiative association of an ion with a neutral (OSU type 4).
+    IonRadiativeAssociation = "ion-radiative-association",
+    /// Associative detachment of an electron (OSU type 5).
+    AssociativeDetachment = "associative-detachment",
+    /// Chemi-ionisation (OSU type 6).
+    ChemiIonisation = "chemi-ionisation",
+    /// Neutral with neutral (OSU type 7).
+    NeutralNeutral = "neutral-neutral",
+    /// Radiative association of neutrals (OSU type 8).
+    RadiativeAssociation = "radiative-association",
+    /// Dissociative recombination with an electron (OSU type 9).
+    DissociativeRecombination = "dissociative-recombination",
+    /// Radiative recombination with an electron (OSU type 10).
+    RadiativeRecombination = "radiative-recombination",
+    /// Mutual neutralisation of a positive and a negative ion (OSU type 11).
+    MutualNeutralisation = "mutual-neutralisation",
+    /// Attachment of an electron (OSU type 12).
+    ElectronAttachment = "electron-attachment",
+    /// Ionisation and dissociation by the interstellar radiation field (OSU type 13).
+    Photo = "photo",
+}
+
+/// One reaction of a network; species are indices into [`Network::species`](crate::Network::species).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reaction {
+    /// Reactants, a species once per molecule, in the order of the file; photons and cosmic rays
+    /// are no species and show in [`Self::rate`].
+    pub reactants: Vec<usize>,
+    /// Products, a species once per molecule, in the order of the file.
+    pub products: Vec<usize>,
+    /// Rate law.
+    pub rate: RateLaw,
+    /// Kind of process.
+    pub kind: ReactionKind,
+    /// Where it comes from, e.g. `osu_09_2008:15`; may be empty.
+    pub source: String,
+}
+
+impl Reaction {
+    /// A reaction of unspecified kind and source.
+    #[must_use]
+    pub fn new(reactants: Vec<usize>, products: Vec<usize>, rate: RateLaw) -> Self {
+        Self {
+            reactants,
+            products,
+            rate,
+            kind: ReactionKind::Unspecified,
+            source: String::new(),
+        }
+    }
+
+    /// Net stoichiometry: (species, products − reactants), sorted by species, zeros left out.
+    #[must_use]
+    pub fn net(&self) -> Vec<(usize, i32)> {
+        let changes = self.reactants.iter().map(|&i| (i, -1));
+        sum_by_species(changes.chain(self.products.iter().map(|&i| (i, 1))))
+    }
+}
+
+/// Adds up counts per species, sorted by species, zeros left out.
+pub(crate) fn sum_by_species(items: impl Iterator<Item = (usize, i32)>) -> Vec<(usize, i32)> {
+    let mut all: Vec<(usize, i32)> = items.collect();
+    all.sort_unstable_by_key(|&(species, _)| species);
+    all.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+        }
+        same
+    });
+    all.retain(|&(_, count)| count != 0);
+    all
+}
