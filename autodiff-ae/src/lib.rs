@@ -1,1 +1,37 @@
-//! Autoencoders on value and tangent: dense layers, reverse pass, losses, optimisers and checkpoints, fast on small networks.
+#![doc = include_str!("../README.md")]
+
+mod activation;
+mod autoencoder;
+mod batch;
+mod buffer;
+pub mod checkpoint;
+mod dynamics;
+mod error;
+mod initialise;
+pub mod losses;
+mod mlp;
+pub mod optim;
+mod parallel;
+mod pass;
+mod scalar;
+mod simd;
+mod tape;
+
+pub use activation::Activation;
+pub use autoencoder::Autoencoder;
+pub use batch::{Batch, LANES, lane_sum};
+pub use checkpoint::Checkpoint;
+pub use dynamics::LatentDynamics;
+pub use error::Error;
+pub use initialise::Initialiser;
+pub use losses::{LossConfig, LossValues, LossWeights, LossWorkspace, Reduction, Samples};
+pub use mlp::{Layer, Mlp, MlpShape, ParamView};
+pub use optim::{Adam, AdamW, Plateau, Schedule, all_finite, clip_global_norm};
+pub use pass::Pass;
+pub use scalar::Scalar;
+pub use simd::{Isa, vectorised};
+
+pub use nalgebra;
+pub use num_traits;
+
+pub mod measure;

@@ -1,0 +1,537 @@
+//! The losses of an autoencoder with a latent right-hand side (Grassi et al. 2021, eqs. for L0–L3), value and gradient in one fused pass.
+
+use crate::batch::LANES;
+use crate::buffer::Buffer;
+use crate::error::check_length;
+use crate::parallel::{chunk_count, largest_chunk, part, run, task_count};
+use crate::pass::{add, lane_weights, slice};
+use crate::tape::{Keep, Tape, Weights};
+use crate::{Autoencoder, Batch, Error, LatentDynamics, Scalar, lane_sum};
+use serde::{Deserialize, Serialize};
+
+/// Factors of the four losses; the paper's by default.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LossWeights {
+    /// Of L0 = |x − ψ(φ(x))|².
+    pub reconstruction: f64,
+    /// λ1, of L1 = |g(z; p) − ẋ ∂φ/∂x|².
+    pub latent_rate: f64,
+    /// λ2, of L2 = |ẋ − g(z; p) ∂ψ/∂z|².
+    pub decoded_rate: f64,
+    /// λ3, of L3 = |Σ mᵢ (ẋ ∂φ/∂x)ᵢ| + |Σ mᵢ gᵢ|.
+    pub mass: f64,
+}
+
+impl Default for LossWeights {
+    fn default() -> Self {
+        Self {
+            reconstruction: 1.0,
+            latent_rate: 1e-3,
+            decoded_rate: 1e-2,
+            mass: 1e-3,
+        }
+    }
+}
+
+impl LossWeights {
+    /// The factors of L0, L1, L2, L3.
+    pub fn as_array(&self) -> [f64; 4] {
+        [
+            self.reconstruction,
+            self.latent_rate,
+            self.decoded_rate,
+            self.mass,
+        ]
+    }
+}
+
+/// What is done over the components of L0, L1, L2. All four losses are means over the samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reduction {
+    /// Mean over components.
+    #[default]
+    Mean,
+    /// Sum over components: the norms as the paper writes them.
+    Sum,
+}
+
+/// What the losses need to know beside the networks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LossConfig {
+    /// Factors of the four.
+    pub weights: LossWeights,
+    /// Over components.
+    pub reduction: Reduction,
+    /// Masses mᵢ of the latent species in L3, one per latent variable.
+    pub masses: Vec<f64>,
+}
+
+/// The four losses, before their factors, and their weighted sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LossValues {
+    /// L0, L1, L2, L3.
+    pub losses: [f64; 4],
+    /// L0 + λ1 L1 + λ2 L2 + λ3 L3 (L0 with its own factor, 1 by default).
+    pub total: f64,
+}
+
+/// A batch of samples for the losses.
+#[derive(Clone, Copy, Debug)]
+pub struct Samples<'a, T> {
+    /// x, features × samples.
+    pub x: &'a Batch<T>,
+    /// ẋ, features × samples.
+    pub xdot: &'a Batch<T>,
+    /// Conditions of the latent right-hand side, conditions × samples; `None` where it has none.
+    pub conditions: Option<&'a Batch<T>>,
+}
+
+/// Adds to nothing, writes `bar` = ∂/∂output of `scale` · Σ weight (output − target)² and returns that loss:
+/// the body of a [`crate::Pass::forward_reverse`] under a squared error. Rows must be equally many.
+pub fn square_error<T: Scalar>(
+    output: &[[T; LANES]],
+    target: &[[T; LANES]],
+    weight: &[T; LANES],
+    scale: T,
+    bar: &mut [[T; LANES]],
+) -> T {
+    let (a, b) = (output.as_flattened(), target.as_flattened());
+    scale * T::table().residual(a, b, weight, scale + scale, Some(bar.as_flattened_mut()))
+}
+
+/// Reusable workspace of [`Autoencoder::loss_and_gradient`].
+#[derive(Debug)]
+pub struct LossWorkspace<T> {
+    model: Autoencoder,
+    encoder: Weights<T>,
+    decoder: Weights<T>,
+    tasks: Vec<Task<T>>,
+    masses: Vec<T>,
+}
+
+#[derive(Debug)]
+struct Task<T> {
+    encoder: Tape<T>,
+    decoder: Tape<T>,
+    /// g, `[block][latent][lane]`.
+    rate: Buffer<T>,
+    difference: Buffer<T>,
+    conditions_bar: Buffer<T>,
+    gradient: Buffer<T>,
+    sums: [f64; 4],
+}
+
+impl<T: Scalar> LossWorkspace<T> {
+    /// A workspace for a model; it grows with the first batch.
+    pub fn new(model: &Autoencoder) -> Self {
+        Self {
+            model: model.clone(),
+            encoder: Weights::new(model.encoder()),
+            decoder: Weights::new(model.decoder()),
+            tasks: Vec::new(),
+            masses: Vec::new(),
+        }
+    }
+}
+
+impl Autoencoder {
+    /// The four losses on a batch. `params` is the whole flat vector `[encoder | decoder | dynamics]`.
+    ///
+    /// # Errors
+    /// [`Error::Length`] when shapes do not fit, [`Error::EmptyBatch`], [`Error::Shape`] when the workspace belongs to another model.
+    pub fn loss<T: Scalar>(
+        &self,
+        dynamics: &dyn LatentDynamics<T>,
+        params: &[T],
+        samples: Samples<'_, T>,
+        config: &LossConfig,
+        workspace: &mut LossWorkspace<T>,
+    ) -> Result<LossValues, Error> {
+        self.run_losses(dynamics, params, samples, config, workspace, None)
+    }
+
+    /// The four losses on a batch, and the gradient of their weighted sum added to `gradient`, of the length of `params`.
+    /// One pass per chunk of samples: forward on value and tangent, losses, reverse while everything is in cache.
+    /// The result does not depend on the number of rayon's threads.
+    ///
+    /// # Errors
+    /// As [`Autoencoder::loss`].
+    pub fn loss_and_gradient<T: Scalar>(
+        &self,
+        dynamics: &dyn LatentDynamics<T>,
+        params: &[T],
+        samples: Samples<'_, T>,
+        config: &LossConfig,
+        workspace: &mut LossWorkspace<T>,
+        gradient: &mut [T],
+    ) -> Result<LossValues, Error> {
+        self.run_losses(dynamics, params, samples, config, workspace, Some(gradient))
+    }
+
+    fn check_losses<T: Scalar>(
+        &self,
+        dynamics: &dyn LatentDynamics<T>,
+        params: &[T],
+        samples: &Samples<'_, T>,
+        config: &LossConfig,
+        workspace: &LossWorkspace<T>,
+    ) -> Result<(), Error> {
+        if workspace.model != *self {
+            return Err(Error::Shape(
+                "the loss workspace belongs to another model".into(),
+            ));
+        }
+        check_length(
+            "parameters",
+            self.param_len() + dynamics.param_len(),
+            params.len(),
+        )?;
+        check_length(
+            "latent variables of the right-hand side",
+            self.latent_dim(),
+            dynamics.latent_dim(),
+        )?;
+        check_length(
+            "masses of the latent species",
+            self.latent_dim(),
+            config.masses.len(),
+        )?;
+        check_length("features of x", self.features(), samples.x.features())?;
+        check_length("features of ẋ", self.features(), samples.xdot.features())?;
+        check_length("samples of ẋ", samples.x.samples(), samples.xdot.samples())?;
+        let conditions = samples.conditions.map_or(0, Batch::features);
+        check_length("conditions", dynamics.condition_dim(), conditions)?;
+        if let Some(c) = samples.conditions {
+            check_length(
+                "samples of the conditions",
+                samples.x.samples(),
+                c.samples(),
+            )?;
+        }
+        if samples.x.samples() == 0 {
+            Err(Error::EmptyBatch)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn run_losses<T: Scalar>(
+        &self,
+        dynamics: &dyn LatentDynamics<T>,
+        params: &[T],
+        samples: Samples<'_, T>,
+        config: &LossConfig,
+        workspace: &mut LossWorkspace<T>,
+        gradient: Option<&mut [T]>,
+    ) -> Result<LossValues, Error> {
+        self.check_losses(dynamics, params, &samples, config, workspace)?;
+        if let Some(g) = &gradient {
+            check_length("gradient", params.len(), g.len())?;
+        }
+        let LossWorkspace {
+            encoder,
+            decoder,
+            tasks,
+            masses,
+            ..
+        } = workspace;
+        encoder.pack(
+            self.encoder(),
+            &params[self.encoder_range()],
+            gradient.is_some(),
+        );
+        decoder.pack(
+            self.decoder(),
+            &params[self.decoder_range()],
+            gradient.is_some(),
+        );
+        masses.clear();
+        masses.extend(config.masses.iter().map(|m| T::of(*m)));
+        let blocks = samples.x.blocks();
+        let chunks = chunk_count(blocks);
+        let count = task_count(chunks);
+        tasks.truncate(count);
+        while tasks.len() < count {
+            tasks.push(self.task());
+        }
+        let work = Work {
+            model: self,
+            dynamics,
+            dynamics_params: &params[self.dynamics_range(dynamics.param_len())],
+            samples,
+            encoder,
+            decoder,
+            masses,
+            factors: self.factors(config, samples.x.samples()),
+            reverse: gradient.is_some(),
+        };
+        run(tasks, |t, task| {
+            task.sums = [0.0; 4];
+            task.prepare(
+                params.len(),
+                largest_chunk(blocks),
+                self.latent_dim(),
+                dynamics.condition_dim(),
+            );
+            for c in part(t, count, chunks) {
+                work.chunk(task, part(c, chunks, blocks));
+            }
+        });
+        if let Some(gradient) = gradient {
+            for task in tasks.iter() {
+                add(gradient, &task.gradient);
+            }
+        }
+        let mut values = LossValues::default();
+        let (sums, weights) = (
+            self.norms(config, samples.x.samples()),
+            config.weights.as_array(),
+        );
+        for k in 0..4 {
+            values.losses[k] = tasks.iter().map(|t| t.sums[k]).sum::<f64>() * sums[k];
+            values.total += weights[k] * values.losses[k];
+        }
+        Ok(values)
+    }
+
+    /// What turns plain sums over components and samples into the losses.
+    fn norms(&self, config: &LossConfig, samples: usize) -> [f64; 4] {
+        let n = samples as f64;
+        let (f, z) = match config.reduction {
+            Reduction::Mean => (self.features() as f64, self.latent_dim() as f64),
+            Reduction::Sum => (1.0, 1.0),
+        };
+        [1.0 / (n * f), 1.0 / (n * z), 1.0 / (n * f), 1.0 / n]
+    }
+
+    /// Factors of the cotangents: weight × norm, twice that for squares.
+    fn factors<T: Scalar>(&self, config: &LossConfig, samples: usize) -> [T; 4] {
+        let (norms, weights) = (self.norms(config, samples), config.weights.as_array());
+        std::array::from_fn(|k| T::of(if k == 3 { 1.0 } else { 2.0 } * norms[k] * weights[k]))
+    }
+
+    fn task<T: Scalar>(&self) -> Task<T> {
+        Task {
+            encoder: Tape::new(self.encoder()),
+            decoder: Tape::new(self.decoder()),
+            rate: Buffer::new(),
+            difference: Buffer::new(),
+            conditions_bar: Buffer::new(),
+            gradient: Buffer::new(),
+            sums: [0.0; 4],
+        }
+    }
+}
+
+impl<T: Scalar> Task<T> {
+    fn prepare(&mut self, params: usize, blocks: usize, latent: usize, conditions: usize) {
+        self.rate.resize(blocks * latent * LANES);
+        self.difference.resize(latent * LANES);
+        self.conditions_bar.resize(conditions * LANES);
+        self.gradient.resize(params);
+        self.gradient.fill(T::zero());
+    }
+}
+
+/// What all tasks share.
+struct Work<'a, T: Scalar> {
+    model: &'a Autoencoder,
+    dynamics: &'a dyn LatentDynamics<T>,
+    dynamics_params: &'a [T],
+    samples: Samples<'a, T>,
+    encoder: &'a Weights<T>,
+    decoder: &'a Weights<T>,
+    masses: &'a [T],
+    factors: [T; 4],
+    reverse: bool,
+}
+
+impl<T: Scalar> Work<'_, T> {
+    /// Losses, and their gradient, of the blocks `range`.
+    fn chunk(&self, task: &mut Task<T>, range: std::ops::Range<usize>) {
+        let keep = if self.reverse {
+            Keep::Reverse
+        } else {
+            Keep::Output
+        };
+        let (x, xdot) = (
+            slice(self.samples.x, &range),
+            slice(self.samples.xdot, &range),
+        );
+        task.encoder
+            .forward(self.model.encoder(), self.encoder, x, Some(xdot), keep);
+        self.rates(task, &range);
+        let n = task.encoder.output().len();
+        task.decoder.forward(
+            self.model.decoder(),
+            self.decoder,
+            task.encoder.output(),
+            Some(&task.rate[..n]),
+            keep,
+        );
+        self.decoded(task, x, xdot, range.start);
+        if self.reverse {
+            let gradient = &mut task.gradient[self.model.decoder_range()];
+            task.decoder
+                .reverse(self.model.decoder(), self.decoder, true, gradient);
+        }
+        self.latent(task, &range);
+        if self.reverse {
+            let gradient = &mut task.gradient[self.model.encoder_range()];
+            task.encoder
+                .reverse(self.model.encoder(), self.encoder, false, gradient);
+        }
+    }
+
+    /// The conditions of a block.
+    fn conditions(&self, block: usize) -> &[[T; LANES]] {
+        self.samples.conditions.map_or(&[], |c| c.block(block))
+    }
+
+    /// g(z; p, c) of every block.
+    fn rates(&self, task: &mut Task<T>, range: &std::ops::Range<usize>) {
+        let width = self.model.latent_dim() * LANES;
+        let z = task.encoder.output().chunks_exact(width);
+        for ((block, z), g) in range.clone().zip(z).zip(task.rate.chunks_exact_mut(width)) {
+            let (z, g) = (z.as_chunks().0, g.as_chunks_mut().0);
+            self.dynamics
+                .value(self.dynamics_params, z, self.conditions(block), g);
+        }
+    }
+
+    /// L0 and L2, and the cotangents of the decoder's output and its tangent.
+    fn decoded(&self, task: &mut Task<T>, x: &[T], xdot: &[T], first: usize) {
+        let (table, width, n) = (
+            T::table(),
+            self.model.features() * LANES,
+            self.samples.x.samples(),
+        );
+        if !self.reverse {
+            let (out, rate) = (task.decoder.output(), task.decoder.output_tangent());
+            for (b, i) in (0..x.len()).step_by(width).enumerate() {
+                let (w, r) = (lane_weights(first + b, n), i..i + width);
+                task.sums[0] += table
+                    .residual(&out[r.clone()], &x[r.clone()], &w, T::one(), None)
+                    .f64();
+                task.sums[2] += table
+                    .residual(&rate[r.clone()], &xdot[r], &w, T::one(), None)
+                    .f64();
+            }
+            return;
+        }
+        let (out, rate, bar, rate_bar) = task.decoder.output_and_bars();
+        for (b, i) in (0..x.len()).step_by(width).enumerate() {
+            let (w, r) = (lane_weights(first + b, n), i..i + width);
+            let l0 = table.residual(
+                &out[r.clone()],
+                &x[r.clone()],
+                &w,
+                self.factors[0],
+                Some(&mut bar[r.clone()]),
+            );
+            let l2 = table.residual(
+                &rate[r.clone()],
+                &xdot[r.clone()],
+                &w,
+                self.factors[2],
+                Some(&mut rate_bar[r.clone()]),
+            );
+            task.sums[0] += l0.f64();
+            task.sums[2] += l2.f64();
+        }
+    }
+
+    /// L1 and L3, the reverse of g, and the cotangents of the encoder's output and its tangent.
+    fn latent(&self, task: &mut Task<T>, range: &std::ops::Range<usize>) {
+        let Task {
+            encoder,
+            decoder,
+            rate,
+            difference,
+            conditions_bar,
+            gradient,
+            sums,
+            ..
+        } = task;
+        let width = self.model.latent_dim() * LANES;
+        let params_bar = &mut gradient[self.model.dynamics_range(self.dynamics_params.len())];
+        let (z_all, zdot_all, z_bars, zdot_bars) = if self.reverse {
+            encoder.output_and_bars()
+        } else {
+            (
+                encoder.output(),
+                encoder.output_tangent(),
+                &mut [][..],
+                &mut [][..],
+            )
+        };
+        let (decoder_z, decoder_g) = if self.reverse {
+            decoder.input_bars()
+        } else {
+            (&mut [][..], &mut [][..])
+        };
+        for (b, block) in range.clone().enumerate() {
+            let r = b * width..(b + 1) * width;
+            let (zdot, g) = (&zdot_all[r.clone()], &rate[r.clone()]);
+            let weight = lane_weights(block, self.samples.x.samples());
+            let l1 = T::table().residual(g, zdot, &weight, self.factors[1], Some(difference));
+            let (l3, signs) = self.mass(zdot.as_chunks().0, g.as_chunks().0, &weight);
+            sums[1] += l1.f64();
+            sums[3] += l3.f64();
+            if !self.reverse {
+                continue;
+            }
+            let (z_bar, zdot_bar) = (&mut z_bars[r.clone()], &mut zdot_bars[r.clone()]);
+            let g_bar = &mut decoder_g[r.clone()];
+            z_bar.copy_from_slice(&decoder_z[r.clone()]);
+            for i in 0..self.masses.len() {
+                for l in 0..LANES {
+                    let (k, m) = (i * LANES + l, self.masses[i]);
+                    zdot_bar[k] = m * signs[0][l] - difference[k];
+                    g_bar[k] += m * signs[1][l] + difference[k];
+                }
+            }
+            conditions_bar.fill(T::zero());
+            self.dynamics.vjp(
+                self.dynamics_params,
+                z_all[r].as_chunks().0,
+                self.conditions(block),
+                g_bar.as_chunks().0,
+                z_bar.as_chunks_mut().0,
+                params_bar,
+                conditions_bar.as_chunks_mut().0,
+            );
+        }
+    }
+
+    /// Σ weight (|m · ż| + |m · g|) of a block, and factor · weight · sign of both.
+    fn mass(
+        &self,
+        zdot: &[[T; LANES]],
+        g: &[[T; LANES]],
+        weight: &[T; LANES],
+    ) -> (T, [[T; LANES]; 2]) {
+        let mut sums = [[T::zero(); LANES]; 2];
+        for (i, &m) in self.masses.iter().enumerate() {
+            for l in 0..LANES {
+                sums[0][l] += m * zdot[i][l];
+                sums[1][l] += m * g[i][l];
+            }
+        }
+        let mut loss = [T::zero(); LANES];
+        for sum in &mut sums {
+            for l in 0..LANES {
+                loss[l] += weight[l] * sum[l].abs();
+                let sign = if sum[l] == T::zero() {
+                    T::zero()
+                } else {
+                    T::one().copysign(sum[l])
+                };
+                sum[l] = self.factors[3] * weight[l] * sign;
+            }
+        }
+        (lane_sum(&loss), sums)
+    }
+}
