@@ -141,6 +141,9 @@ pub enum Error {
         /// The length that fits.
         expected: usize,
     },
+    /// Kinetics of another network than the lanes were made for.
+    #[error("these lanes belong to another network")]
+    OtherNetwork,
     /// Exact integer arithmetic left the range of 128 bits.
     #[error("conservation laws: an integer coefficient exceeds 128 bits")]
     IntegerOverflow,

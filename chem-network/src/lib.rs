@@ -10,6 +10,8 @@ mod error;
 pub mod format;
 mod kinetics;
 mod network;
+#[cfg(feature = "ode")]
+mod ode;
 mod rate;
 mod reaction;
 pub mod sampling;
@@ -24,6 +26,8 @@ pub use format::{Format, parse_network, read_network};
 pub use kinetics::{Kinetics, LaneKinetics};
 pub use nalgebra_sparse;
 pub use network::{Network, UnsupportedRow};
+#[cfg(feature = "ode")]
+pub use ode::{KineticsBatch, KineticsLanes};
 pub use rate::RateLaw;
 pub use reaction::{Reaction, ReactionKind};
 pub use species::{Composition, Species};

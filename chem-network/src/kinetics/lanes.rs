@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::dispatch::{Level, evaluate_at};
 use super::kernel::{PerLane, evaluate};
 use super::plan::Plan;
 use super::{Coefficients, Kinetics};
@@ -16,6 +17,7 @@ pub struct LaneKinetics<const W: usize> {
     plan: Arc<Plan>,
     rhs: LaneCoefficients<W>,
     jacobian: LaneCoefficients<W>,
+    level: Level,
 }
 
 #[derive(Debug, Clone)]
@@ -41,6 +43,14 @@ impl<const W: usize> LaneCoefficients<W> {
         }
     }
 
+    /// Makes every coefficient of a lane not-a-number.
+    #[cfg(feature = "ode")]
+    fn poison(&mut self, lane: usize) {
+        for all in self.terms.iter_mut().chain(&mut self.weights) {
+            all[lane] = f64::NAN;
+        }
+    }
+
     #[inline(always)]
     fn view(&self) -> PerLane<'_, W> {
         PerLane {
@@ -58,6 +68,7 @@ impl<const W: usize> LaneKinetics<W> {
             plan: Arc::clone(&kinetics.plan),
             rhs: LaneCoefficients::splat(&kinetics.rhs),
             jacobian: LaneCoefficients::splat(&kinetics.jacobian),
+            level: kinetics.level,
         }
     }
 
@@ -65,7 +76,7 @@ impl<const W: usize> LaneKinetics<W> {
     /// or a clone of it (at any environment).
     ///
     /// # Errors
-    /// [`Error::Length`] if there is no such lane, or if `kinetics` has another structure.
+    /// [`Error::Length`] if there is no such lane, [`Error::OtherNetwork`] if `kinetics` is neither.
     pub fn set_lane(&mut self, lane: usize, kinetics: &Kinetics) -> Result<(), Error> {
         if lane >= W {
             return Err(Error::Length {
@@ -75,11 +86,7 @@ impl<const W: usize> LaneKinetics<W> {
             });
         }
         if !Arc::ptr_eq(&self.plan, &kinetics.plan) {
-            return Err(Error::Length {
-                what: "state of another network",
-                found: kinetics.plan.species,
-                expected: self.plan.species,
-            });
+            return Err(Error::OtherNetwork);
         }
         self.rhs.set(lane, &kinetics.rhs);
         self.jacobian.set(lane, &kinetics.jacobian);
@@ -102,5 +109,35 @@ impl<const W: usize> LaneKinetics<W> {
     #[inline(always)]
     pub fn jacobian(&self, n: &[[f64; W]], values: &mut [[f64; W]]) {
         evaluate(&self.plan.jacobian, self.jacobian.view(), n, values);
+    }
+
+    /// [`rhs`](Self::rhs) with the widest vector instructions that this machine has, whatever the
+    /// caller is compiled for.
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    pub fn rhs_dispatched(&self, n: &[[f64; W]], dndt: &mut [[f64; W]]) {
+        evaluate_at(self.level, &self.plan.rhs, self.rhs.view(), n, dndt);
+    }
+
+    /// [`jacobian`](Self::jacobian) with the widest vector instructions that this machine has.
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    pub fn jacobian_dispatched(&self, n: &[[f64; W]], values: &mut [[f64; W]]) {
+        evaluate_at(
+            self.level,
+            &self.plan.jacobian,
+            self.jacobian.view(),
+            n,
+            values,
+        );
+    }
+
+    /// Makes a lane yield not-a-number.
+    #[cfg(feature = "ode")]
+    pub(crate) fn poison(&mut self, lane: usize) {
+        self.rhs.poison(lane);
+        self.jacobian.poison(lane);
     }
 }

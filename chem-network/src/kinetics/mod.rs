@@ -1,6 +1,7 @@
 //! `Kinetics`: a network at an environment, as the functions a solver calls: rate coefficients,
 //! right-hand side dn/dt and its Jacobian.
 
+mod dispatch;
 mod kernel;
 mod lanes;
 mod plan;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::network::Network;
+use dispatch::{Level, evaluate_at};
 use kernel::{Shared, evaluate};
 pub use lanes::LaneKinetics;
 use plan::{Plan, Sums};
@@ -82,6 +84,7 @@ pub struct Kinetics {
     next_k: Vec<f64>,
     rhs: Coefficients,
     jacobian: Coefficients,
+    level: Level,
 }
 
 impl Kinetics {
@@ -101,6 +104,7 @@ impl Kinetics {
             rhs: Coefficients::new(&plan.rhs),
             jacobian: Coefficients::new(&plan.jacobian),
             plan,
+            level: Level::detect(),
         };
         kinetics.set_environment(environment)?;
         Ok(kinetics)
@@ -242,5 +246,33 @@ impl Kinetics {
     #[inline(always)]
     pub fn jacobian_lanes<const W: usize>(&self, n: &[[f64; W]], values: &mut [[f64; W]]) {
         evaluate(&self.plan.jacobian, self.jacobian.shared(), n, values);
+    }
+
+    /// [`rhs_lanes`](Self::rhs_lanes) with the widest vector instructions that this machine has,
+    /// whatever the caller is compiled for.
+    ///
+    /// # Panics
+    /// If a slice is shorter than [`dim`](Self::dim).
+    pub fn rhs_lanes_dispatched<const W: usize>(&self, n: &[[f64; W]], dndt: &mut [[f64; W]]) {
+        evaluate_at(self.level, &self.plan.rhs, self.rhs.shared(), n, dndt);
+    }
+
+    /// [`jacobian_lanes`](Self::jacobian_lanes) with the widest vector instructions that this
+    /// machine has.
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    pub fn jacobian_lanes_dispatched<const W: usize>(
+        &self,
+        n: &[[f64; W]],
+        values: &mut [[f64; W]],
+    ) {
+        evaluate_at(
+            self.level,
+            &self.plan.jacobian,
+            self.jacobian.shared(),
+            n,
+            values,
+        );
     }
 }

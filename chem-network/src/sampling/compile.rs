@@ -41,10 +41,12 @@ impl Compiled {
             rules: Vec::new(),
         };
         let index = |name: &str, key: &str| {
-            network.species_index(name).ok_or_else(|| Error::UnknownSpecies {
-                name: name.to_owned(),
-                context: format!("initial states, {key}"),
-            })
+            network
+                .species_index(name)
+                .ok_or_else(|| Error::UnknownSpecies {
+                    name: name.to_owned(),
+                    context: format!("initial states, {key}"),
+                })
         };
         let mut rules = Vec::new();
         // All species that are named, with the key that names them.
@@ -59,7 +61,10 @@ impl Compiled {
                     let bounds = ((low * scale).ln(), (high * scale).ln());
                     compiled.drawn.push((species, bounds.0, bounds.1));
                 }
-                Abundance::ProportionalTo { species: of, factor } => {
+                Abundance::ProportionalTo {
+                    species: of,
+                    factor,
+                } => {
                     let weights: Result<Vec<_>, Error> = of
                         .iter()
                         .map(|other| Ok((index(other, &key)?, -factor)))
@@ -77,7 +82,10 @@ impl Compiled {
         }
         let mut closures = Vec::new();
         for closure in &distribution.closures {
-            let what = closure.element.as_ref().map_or("charge", |(element, _)| element);
+            let what = closure
+                .element
+                .as_ref()
+                .map_or("charge", |(element, _)| element);
             let key = format!("closure.{what}");
             let species = index(&closure.species, &key)?;
             named.push((species, key.clone()));
@@ -96,17 +104,21 @@ impl Compiled {
         for (closure, what, key, species) in closures {
             let (total, weight): (f64, Box<dyn Fn(usize) -> f64>) = match &closure.element {
                 Some((symbol, total)) => {
-                    let element = Element::from_symbol(symbol).ok_or_else(|| Error::Distribution {
-                        key: key.clone(),
-                        found: symbol.clone(),
-                        expected: "the symbol of an element, or charge".to_owned(),
-                    })?;
+                    let element =
+                        Element::from_symbol(symbol).ok_or_else(|| Error::Distribution {
+                            key: key.clone(),
+                            found: symbol.clone(),
+                            expected: "the symbol of an element, or charge".to_owned(),
+                        })?;
                     let count = move |i: usize| {
                         f64::from(network.species()[i].composition().count(element))
                     };
                     (total * scale, Box::new(count))
                 }
-                None => (0.0, Box::new(|i: usize| f64::from(network.species()[i].charge()))),
+                None => (
+                    0.0,
+                    Box::new(|i: usize| f64::from(network.species()[i].charge())),
+                ),
             };
             let own = weight(species);
             if own == 0.0 {
@@ -144,8 +156,10 @@ impl Compiled {
             match ready {
                 Some(at) => self.rules.push(rules.remove(at)),
                 None => {
-                    let names: Vec<&str> =
-                        pending.iter().map(|&i| network.species()[i].name()).collect();
+                    let names: Vec<&str> = pending
+                        .iter()
+                        .map(|&i| network.species()[i].name())
+                        .collect();
                     return Err(Error::Distribution {
                         key: rules[0].name.clone(),
                         found: names.join(", "),

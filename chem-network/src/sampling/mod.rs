@@ -178,7 +178,10 @@ impl Distribution {
     #[must_use]
     pub fn parameter_names(&self) -> Vec<&str> {
         let drawn = |abundance: &Abundance| matches!(abundance, Abundance::LogUniform(..));
-        let named = self.species.iter().filter(|(_, abundance)| drawn(abundance));
+        let named = self
+            .species
+            .iter()
+            .filter(|(_, abundance)| drawn(abundance));
         named.map(|(name, _)| name.as_str()).collect()
     }
 
@@ -198,7 +201,11 @@ impl Distribution {
         let mut initial = InitialStates {
             models,
             species: network.species().len(),
-            names: self.parameter_names().into_iter().map(str::to_owned).collect(),
+            names: self
+                .parameter_names()
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
             states: Vec::with_capacity(models * network.species().len()),
             parameters: Vec::new(),
         };

@@ -33,7 +33,13 @@ pub(super) fn read(text: &str) -> Result<Distribution, Error> {
                     closures.push(closure(what, value)?);
                 }
             }
-            _ => return refuse(key, value, "units, total_density, floor, species or closure"),
+            _ => {
+                return refuse(
+                    key,
+                    value,
+                    "units, total_density, floor, species or closure",
+                );
+            }
         }
     }
     if species.is_empty() && closures.is_empty() {
@@ -72,7 +78,12 @@ fn abundance(key: &str, value: &Value) -> Result<Abundance, Error> {
     let Some(table) = value.as_table() else {
         return refuse(key, value, expected);
     };
-    only(key, table, &["log_uniform", "proportional_to", "factor"], expected)?;
+    only(
+        key,
+        table,
+        &["log_uniform", "proportional_to", "factor"],
+        expected,
+    )?;
     match (table.get("log_uniform"), table.get("proportional_to")) {
         (Some(range), None) if table.len() == 1 => {
             let key = format!("{key}.log_uniform");
@@ -138,7 +149,10 @@ fn closure(what: &str, value: &Value) -> Result<Closure, Error> {
 }
 
 fn only(key: &str, table: &Table, known: &[&str], expected: &str) -> Result<(), Error> {
-    match table.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+    match table
+        .iter()
+        .find(|(name, _)| !known.contains(&name.as_str()))
+    {
         Some((name, value)) => refuse(&format!("{key}.{name}"), value, expected),
         None => Ok(()),
     }
