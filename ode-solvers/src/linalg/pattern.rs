@@ -92,6 +92,33 @@ impl SparsityPattern {
         }
     }
 
+    /// A pattern that is known to be well formed.
+    pub(crate) fn known(col_offsets: &[usize], row_indices: &[usize]) -> Self {
+        debug_assert!(Self::new(col_offsets.to_vec(), row_indices.to_vec()).is_ok());
+        Self {
+            col_offsets: col_offsets.to_vec(),
+            row_indices: row_indices.to_vec(),
+        }
+    }
+
+    /// The same pattern with every diagonal position in it.
+    pub fn with_diagonal(&self) -> Self {
+        let (mut col_offsets, mut row_indices) =
+            (vec![0], Vec::with_capacity(self.nnz() + self.dim()));
+        for j in 0..self.dim() {
+            let column = self.column(j);
+            let below = column.partition_point(|&i| i < j);
+            row_indices.extend_from_slice(&column[..below]);
+            row_indices.push(j);
+            row_indices.extend(column[below..].iter().filter(|&&i| i != j));
+            col_offsets.push(row_indices.len());
+        }
+        Self {
+            col_offsets,
+            row_indices,
+        }
+    }
+
     /// Number of rows, which is the number of columns.
     pub fn dim(&self) -> usize {
         self.col_offsets.len() - 1

@@ -8,7 +8,8 @@ mod rodas5p;
 mod tsit5;
 
 pub use rodas5p::{Rodas5p, Rodas5pStepper};
-pub(crate) use tsit5::{A as TSIT5_A, C as TSIT5_C, INTERPOLANT as TSIT5_INTERPOLANT};
+
+pub(crate) use tsit5::{A as TSIT5_A, C as TSIT5_C, interpolant_weights};
 pub use tsit5::{Tsit5, Tsit5Stepper};
 
 use crate::controller::Control;

@@ -1,0 +1,262 @@
+//! Many models at once: over threads, and over lanes within a thread. What a model gives does not depend on either.
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::engine::{Client, Engine, Failure, Start};
+use crate::lanes::Each;
+use crate::methods::{Method, Stepper};
+use crate::solver::{check_start, failure_to_error};
+use crate::{LaneSystem, Options, Scalar, Solution, SolveError, Statistics, System};
+
+/// Results of a batch, one per model.
+pub type BatchResults<T> = Vec<Result<Solution<T>, SolveError>>;
+
+/// How a batch is watched and stopped; the default does neither.
+#[derive(Clone, Copy, Default)]
+pub struct Watch<'a> {
+    /// Called after every model with the number of models done, from any thread.
+    pub progress: Option<&'a (dyn Fn(usize) + Sync)>,
+    /// Set to `true` to stop: models not finished then are [`SolveError::Cancelled`].
+    pub cancel: Option<&'a AtomicBool>,
+}
+
+impl std::fmt::Debug for Watch<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch")
+            .field("progress", &self.progress.is_some())
+            .field("cancel", &self.cancel)
+            .finish()
+    }
+}
+
+/// Solves many models over the threads of the current rayon pool, one at a time in each thread.
+///
+/// `systems` holds one system per model, or a single one for all; `initial` is dim × models, column-major. A model that fails is an `Err` in
+/// its place, the others are kept. Results do not depend on the number of threads.
+///
+/// # Errors
+/// What concerns all models: options out of range, arrays of the wrong length.
+pub fn solve_batch<'a, T, S, M>(
+    systems: &'a [S],
+    method: &M,
+    span: (T, T),
+    initial: &[T],
+    options: &Options<T>,
+    watch: &Watch<'_>,
+) -> Result<BatchResults<T>, SolveError>
+where
+    T: Scalar,
+    S: System<T> + Sync,
+    M: Method<T> + Sync,
+    M::Stepper: Stepper<T, Each<'a, T, S, 1>, 1>,
+{
+    let Some(first) = systems.first() else {
+        return Ok(Vec::new());
+    };
+    let dim = first.dim();
+    if systems.len() > 1 {
+        if let Some(other) = systems.iter().find(|s| s.dim() != dim) {
+            return Err(SolveError::Dimension {
+                what: "a system of the batch",
+                expected: dim,
+                found: other.dim(),
+            });
+        }
+        let expected = systems.len() * dim;
+        if initial.len() != expected {
+            return Err(SolveError::Dimension {
+                what: "the initial states",
+                expected,
+                found: initial.len(),
+            });
+        }
+    }
+    solve_lanes::<T, _, M, 1>(|| Each::new(systems), method, span, initial, options, watch)
+}
+
+/// Solves many models over the threads of the current rayon pool, W of them side by side in each thread.
+///
+/// `make` builds the lane system of a thread; its `load(lane, model)` is told which model comes next. `initial` is dim × models, column-major.
+/// Lanes advance in lockstep, each with its own time and step; a lane that is done takes the next model.
+///
+/// # Errors
+/// What concerns all models: options out of range, arrays of the wrong length.
+pub fn solve_lanes<T, L, M, const W: usize>(
+    make: impl Fn() -> L + Sync,
+    method: &M,
+    span: (T, T),
+    initial: &[T],
+    options: &Options<T>,
+    watch: &Watch<'_>,
+) -> Result<BatchResults<T>, SolveError>
+where
+    T: Scalar,
+    L: LaneSystem<T, W>,
+    M: Method<T, W> + Sync,
+    M::Stepper: Stepper<T, L, W>,
+{
+    let dim = make().dim();
+    options.check(dim, span)?;
+    if dim == 0 || !initial.len().is_multiple_of(dim) {
+        return Err(SolveError::Dimension {
+            what: "the initial states",
+            expected: dim,
+            found: initial.len(),
+        });
+    }
+    let models = initial.len() / dim;
+    let queue = Queue {
+        next: AtomicUsize::new(0),
+        done: AtomicUsize::new(0),
+        models,
+        dim,
+        span,
+        initial,
+        options,
+        watch,
+    };
+    let finished = Mutex::new(Vec::with_capacity(models));
+    let fatal = Mutex::new(None);
+    let work = || {
+        let mut worker = Worker {
+            queue: &queue,
+            current: std::array::from_fn(|_| Solution::default()),
+            results: Vec::new(),
+        };
+        let outcome = Engine::<T, M::Stepper, W>::new(method.stepper()).run(
+            &mut make(),
+            options,
+            &mut worker,
+        );
+        finished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .append(&mut worker.results);
+        if let Err(error) = outcome {
+            *fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        }
+    };
+    let threads = rayon::current_num_threads().min(models.div_ceil(W));
+    if threads <= 1 {
+        work();
+    } else {
+        rayon::scope(|scope| (0..threads).for_each(|_| scope.spawn(|_| work())));
+    }
+    if let Some(error) = fatal.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    let mut results: BatchResults<T> = (0..models).map(|_| Err(SolveError::Cancelled)).collect();
+    for (model, result) in finished
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+    {
+        results[model] = result;
+    }
+    Ok(results)
+}
+
+/// The models still to come, shared by all threads.
+struct Queue<'q, T> {
+    next: AtomicUsize,
+    done: AtomicUsize,
+    models: usize,
+    dim: usize,
+    span: (T, T),
+    initial: &'q [T],
+    options: &'q Options<T>,
+    watch: &'q Watch<'q>,
+}
+
+/// One thread's client: W solutions under way, and those done.
+struct Worker<'q, T, const W: usize> {
+    queue: &'q Queue<'q, T>,
+    current: [Solution<T>; W],
+    results: Vec<(usize, Result<Solution<T>, SolveError>)>,
+}
+
+impl<T: Scalar, const W: usize> Worker<'_, T, W> {
+    fn deliver(&mut self, model: usize, result: Result<Solution<T>, SolveError>) {
+        self.results.push((model, result));
+        let done = self.queue.done.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(progress) = self.queue.watch.progress {
+            progress(done);
+        }
+    }
+}
+
+impl<T: Scalar, P, const W: usize> Client<T, P, W> for Worker<'_, T, W> {
+    fn next(&mut self, lane: usize, y: &mut [[T; W]]) -> Option<Start<T>> {
+        let queue = self.queue;
+        loop {
+            if self.is_cancelled() {
+                return None;
+            }
+            let model = queue.next.fetch_add(1, Ordering::Relaxed);
+            if model >= queue.models {
+                return None;
+            }
+            let y0 = &queue.initial[model * queue.dim..(model + 1) * queue.dim];
+            if let Err(error) = check_start(queue.dim, y0) {
+                self.deliver(model, Err(error));
+                continue;
+            }
+            for (y, &y0) in y.iter_mut().zip(y0) {
+                y[lane] = y0;
+            }
+            let solution = &mut self.current[lane];
+            solution.reset(queue.dim);
+            let outputs = queue.options.output_times().len();
+            solution.t.reserve_exact(outputs);
+            solution.y.reserve_exact(outputs * queue.dim);
+            return Some(Start {
+                model,
+                t0: queue.span.0,
+                t1: queue.span.1,
+            });
+        }
+    }
+
+    #[inline(always)]
+    fn output(&mut self, lane: usize, _index: usize, t: T, y: &[[T; W]]) {
+        let solution = &mut self.current[lane];
+        solution.t.push(t);
+        solution.y.extend(y.iter().map(|y| y[lane]));
+    }
+
+    fn finished(
+        &mut self,
+        lane: usize,
+        model: usize,
+        t: T,
+        y: &[[T; W]],
+        stats: Statistics,
+        failure: Option<Failure<T>>,
+    ) {
+        let mut solution = std::mem::take(&mut self.current[lane]);
+        solution.t_end = t;
+        solution.y_end.extend(y.iter().map(|y| y[lane]));
+        solution.stats = stats;
+        let result = match failure {
+            None => Ok(solution),
+            Some(failure) => Err(failure_to_error(
+                failure,
+                &solution,
+                self.queue.options.max_steps,
+            )),
+        };
+        self.deliver(model, result);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.is_cancelled()
+    }
+}
+
+impl<T, const W: usize> Worker<'_, T, W> {
+    fn is_cancelled(&self) -> bool {
+        self.queue
+            .watch
+            .cancel
+            .is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
+}

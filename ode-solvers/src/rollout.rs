@@ -1,0 +1,280 @@
+//! Explicit solves that are recorded and differentiated in reverse: the inner loop of training through a solve.
+use crate::engine::{Client, Engine, Failure, Start};
+use crate::methods::{Method, Tsit5, Tsit5Stepper};
+use crate::solver::failure_to_error;
+use crate::tape::{Reverse, Tape};
+use crate::{LaneSystem, LaneVectorJacobian, Options, Scalar, Solution, SolveError, Statistics};
+
+/// Solves with [`Tsit5`] over W lanes, keeps every accepted step, and carries cotangents back to initial states and parameters.
+///
+/// The gradient is that of the numbers computed (the discrete adjoint): exact up to rounding for the sequence of steps taken, dense outputs
+/// included. Step lengths count as constants. All memory is reused from call to call; nothing is allocated once sizes repeat.
+///
+/// Arrays are lane-interleaved: `[T; W]` holds component i of W models. With W = 1 any [`crate::VectorJacobian`] serves through [`crate::Each`]:
+///
+/// ```
+/// use stiff_ode_solvers::{Each, Options, Rollout, System, VectorJacobian};
+/// struct Decay(f64);
+/// impl System for Decay {
+///     fn dim(&self) -> usize {
+///         1
+///     }
+///     fn rhs(&self, _t: f64, y: &[f64], dydt: &mut [f64]) {
+///         dydt[0] = -self.0 * y[0];
+///     }
+/// }
+/// impl VectorJacobian for Decay {
+///     fn parameter_len(&self) -> usize {
+///         1
+///     }
+///     fn vjp(&self, _t: f64, y: &[f64], v: &[f64], y_bar: &mut [f64], p_bar: &mut [f64]) {
+///         y_bar[0] -= self.0 * v[0];
+///         p_bar[0] -= y[0] * v[0];
+///     }
+/// }
+/// let systems = [Decay(2.0)];
+/// let mut lanes = Each::<f64, Decay, 1>::new(&systems);
+/// let options = Options::default().rtol(1e-9).outputs(vec![1.0]);
+/// let mut rollout = Rollout::<f64, 1>::new();
+/// let mut y = [[0.0]];
+/// rollout.forward(&mut lanes, (0.0, 1.0), &[[3.0]], &options, &mut y)?;
+/// let (mut y0_bar, mut p_bar) = ([[0.0]], [[0.0]]);
+/// rollout.backward(&mut lanes, &[[1.0]], None, &mut y0_bar, &mut p_bar)?;
+/// assert!((y0_bar[0][0] - (-2.0_f64).exp()).abs() < 1e-7);
+/// assert!((p_bar[0][0] + 3.0 * (-2.0_f64).exp()).abs() < 1e-7);
+/// # Ok::<(), stiff_ode_solvers::SolveError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Rollout<T: Scalar, const W: usize = 1> {
+    engine: Engine<T, Tsit5Stepper<T, W>, W>,
+    tape: Tape<T, W>,
+    reverse: Reverse<T, W>,
+}
+
+/// What became of the lanes of a [`Rollout::forward`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome<const W: usize> {
+    /// Work of each lane.
+    pub stats: [Statistics; W],
+    /// Why a lane ended early; its outputs from there on are not-a-number.
+    pub failures: [Option<SolveError>; W],
+}
+
+impl<const W: usize> Outcome<W> {
+    /// Whether every lane reached the end.
+    pub fn all_finished(&self) -> bool {
+        self.failures.iter().all(Option::is_none)
+    }
+}
+
+impl<T: Scalar, const W: usize> Default for Rollout<T, W> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Scalar, const W: usize> Rollout<T, W> {
+    /// Empty memory.
+    pub fn new() -> Self {
+        Self {
+            engine: Engine::new(Method::<T, W>::stepper(&Tsit5)),
+            tape: Tape::new(),
+            reverse: Reverse::new(),
+        }
+    }
+
+    /// Solves from `y0` (length dim) over `span`, writing the states at `options`' output times into `outputs` (dim × times: component i at
+    /// time k is `outputs[k * dim + i]`), and records the steps. Lane l computes model l. Fill lanes that are not needed with copies.
+    ///
+    /// # Errors
+    /// Wrong lengths, options out of range, no output times where `outputs` has length > 0; failures of single lanes are in the [`Outcome`].
+    pub fn forward<S: LaneSystem<T, W>>(
+        &mut self,
+        system: &mut S,
+        span: (T, T),
+        y0: &[[T; W]],
+        options: &Options<T>,
+        outputs: &mut [[T; W]],
+    ) -> Result<Outcome<W>, SolveError> {
+        let dim = system.dim();
+        options.check(dim, span)?;
+        let times = options.output_times();
+        let lengths = [
+            ("the initial state", dim, y0.len()),
+            ("the outputs", dim * times.len(), outputs.len()),
+        ];
+        for (what, expected, found) in lengths {
+            if expected != found {
+                return Err(SolveError::Dimension {
+                    what,
+                    expected,
+                    found,
+                });
+            }
+        }
+        if let Some((component, lanes)) = y0
+            .iter()
+            .enumerate()
+            .find(|(_, y)| y.iter().any(|y| !y.is_finite()))
+        {
+            let value = lanes
+                .iter()
+                .find(|y| !y.is_finite())
+                .map_or(f64::NAN, |y| y.as_f64());
+            return Err(SolveError::InitialState { component, value });
+        }
+        self.tape.start(dim, span.0, times);
+        let mut client = Recorder {
+            tape: &mut self.tape,
+            span,
+            y0,
+            started: [false; W],
+            outputs,
+            limit: options.max_steps,
+            outcome: Outcome {
+                stats: [Statistics::default(); W],
+                failures: [const { None }; W],
+            },
+        };
+        self.engine.run(system, options, &mut client)?;
+        let outcome = client.outcome;
+        self.tape.pad();
+        Ok(outcome)
+    }
+
+    /// States at the end of the span (length dim), or where a failed lane stopped.
+    pub fn end(&self) -> &[[T; W]] {
+        self.tape.end()
+    }
+
+    /// Accepted steps of every lane in the last [`Rollout::forward`].
+    pub fn steps(&self) -> [usize; W] {
+        self.tape.steps()
+    }
+
+    /// Step r of lane l in the last [`Rollout::forward`]: (t, h).
+    pub fn step(&self, lane: usize, r: usize) -> Option<(T, T)> {
+        self.tape.step(lane, r)
+    }
+
+    /// Carries cotangents back through the last [`Rollout::forward`]. `output_bar` (dim × times) are those of its outputs, `end_bar` (dim) of
+    /// its final states; `y0_bar` (dim) and `p_bar` (`parameter_len`) are added to. `system` must be as it was.
+    ///
+    /// Cotangents of outputs that a failed lane did not reach are not read.
+    ///
+    /// # Errors
+    /// Wrong lengths.
+    pub fn backward<S: LaneVectorJacobian<T, W>>(
+        &mut self,
+        system: &mut S,
+        output_bar: &[[T; W]],
+        end_bar: Option<&[[T; W]]>,
+        y0_bar: &mut [[T; W]],
+        p_bar: &mut [[T; W]],
+    ) -> Result<(), SolveError> {
+        let dim = self.tape.dim();
+        let lengths = [
+            ("the system", dim, system.dim()),
+            (
+                "the outputs' cotangents",
+                dim * self.tape.output_count(),
+                output_bar.len(),
+            ),
+            ("the end's cotangent", dim, end_bar.map_or(dim, <[_]>::len)),
+            ("the initial state's cotangent", dim, y0_bar.len()),
+            (
+                "the parameters' cotangent",
+                system.parameter_len(),
+                p_bar.len(),
+            ),
+        ];
+        for (what, expected, found) in lengths {
+            if expected != found {
+                return Err(SolveError::Dimension {
+                    what,
+                    expected,
+                    found,
+                });
+            }
+        }
+        self.reverse
+            .run(&self.tape, system, output_bar, end_bar, y0_bar, p_bar);
+        Ok(())
+    }
+}
+
+/// The loop's client: writes outputs, keeps steps.
+struct Recorder<'r, T, const W: usize> {
+    tape: &'r mut Tape<T, W>,
+    span: (T, T),
+    y0: &'r [[T; W]],
+    started: [bool; W],
+    outputs: &'r mut [[T; W]],
+    limit: usize,
+    outcome: Outcome<W>,
+}
+
+impl<T: Scalar, const W: usize> Client<T, Tsit5Stepper<T, W>, W> for Recorder<'_, T, W> {
+    fn next(&mut self, lane: usize, y: &mut [[T; W]]) -> Option<Start<T>> {
+        if std::mem::replace(&mut self.started[lane], true) {
+            return None;
+        }
+        for (y, y0) in y.iter_mut().zip(self.y0) {
+            y[lane] = y0[lane];
+        }
+        Some(Start {
+            model: lane,
+            t0: self.span.0,
+            t1: self.span.1,
+        })
+    }
+
+    #[inline(always)]
+    fn output(&mut self, lane: usize, index: usize, _t: T, y: &[[T; W]]) {
+        self.tape.note_output(lane);
+        let n = y.len();
+        for (out, y) in self.outputs[index * n..(index + 1) * n].iter_mut().zip(y) {
+            out[lane] = y[lane];
+        }
+    }
+
+    #[inline(always)]
+    fn accepted(
+        &mut self,
+        accepted: &[bool; W],
+        t: &[T; W],
+        h: &[T; W],
+        y: &[[T; W]],
+        stepper: &Tsit5Stepper<T, W>,
+    ) {
+        self.tape.record(accepted, t, h, y, stepper);
+    }
+
+    fn finished(
+        &mut self,
+        lane: usize,
+        _model: usize,
+        t: T,
+        y: &[[T; W]],
+        stats: Statistics,
+        failure: Option<Failure<T>>,
+    ) {
+        self.outcome.stats[lane] = stats;
+        let done = self.tape.finish_lane(lane, t, y);
+        if let Some(failure) = failure {
+            let reached = &self.outputs[..done * y.len()];
+            let solution = Solution {
+                dim: y.len(),
+                t: self.tape.output_times()[..done].to_vec(),
+                y: reached.iter().map(|y| y[lane]).collect(),
+                t_end: t,
+                y_end: y.iter().map(|y| y[lane]).collect(),
+                stats,
+            };
+            self.outcome.failures[lane] = Some(failure_to_error(failure, &solution, self.limit));
+            for out in &mut self.outputs[done * y.len()..] {
+                out[lane] = T::nan();
+            }
+        }
+    }
+}
