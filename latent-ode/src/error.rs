@@ -134,4 +134,10 @@ pub enum Error {
         /// The loss.
         loss: f64,
     },
+    /// The chemical network refused the conditions or the distribution.
+    #[error(transparent)]
+    Chemistry(#[from] chem_network::Error),
+    /// Layers, optimiser state or checkpoint tensors do not fit.
+    #[error(transparent)]
+    Layers(#[from] autodiff_ae::Error),
 }

@@ -64,6 +64,24 @@ impl Normalisation {
         Ok(Self { shift, scale })
     }
 
+    /// From its two vectors, one entry per species.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for different lengths, [`Error::Option`] for a shift that is not finite or a scale that is not positive.
+    pub fn from_parts(shift: Vec<f64>, scale: Vec<f64>) -> Result<Self, Error> {
+        if shift.len() != scale.len() {
+            return Err(Error::Shape { what: "scale".into(), found: vec![scale.len()], expected: format!("[{}]", shift.len()) });
+        }
+        let refuse = |name, value: f64, reason: &str| Err(Error::Option { name, value: value.to_string(), reason: reason.into() });
+        if let Some(&value) = shift.iter().find(|x| !x.is_finite()) {
+            return refuse("normalisation.shift", value, "must be finite");
+        }
+        if let Some(&value) = scale.iter().find(|x| !(x.is_finite() && **x > 0.0)) {
+            return refuse("normalisation.scale", value, "must be positive and finite");
+        }
+        Ok(Self { shift, scale })
+    }
+
     /// Number of species.
     pub fn quantities(&self) -> usize {
         self.shift.len()

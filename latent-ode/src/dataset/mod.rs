@@ -2,6 +2,7 @@
 
 #[cfg(feature = "hdf5")]
 mod codes;
+mod generate;
 #[cfg(feature = "hdf5")]
 mod hdf5;
 #[cfg(feature = "hdf5")]
@@ -10,6 +11,7 @@ mod trajectories;
 
 use std::collections::BTreeMap;
 
+pub use generate::{Control, FailedModel, GenerateOptions, Generated, OnFailure, generate};
 #[cfg(feature = "hdf5")]
 pub use solutions::Solutions;
 pub use trajectories::{FLOOR, Trajectories};

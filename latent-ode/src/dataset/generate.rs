@@ -1,0 +1,299 @@
+//! Data sets by solving a chemical network for many sampled initial states, in parallel and reproducibly.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Instant,
+};
+
+use chem_network::{
+    Kinetics, YEAR,
+    sampling::{Distribution, InitialStates},
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use stiff_ode_solvers::{Options, Rodas5p, SolveError, Solver, Statistics};
+
+use super::{Attribute, Dataset, Trajectories, log_spaced};
+use crate::Error;
+
+/// Progress of a long computation, and the wish to end it.
+#[derive(Clone, Copy, Default)]
+pub struct Control<'a> {
+    /// Called with (done, of) from any thread, after every piece of work.
+    pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
+    /// Raised by the caller to end the work early.
+    pub cancel: Option<&'a AtomicBool>,
+}
+
+impl std::fmt::Debug for Control<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control").field("progress", &self.progress.is_some()).field("cancel", &self.cancel).finish()
+    }
+}
+
+impl Control<'_> {
+    pub(crate) fn cancelled(&self) -> bool {
+        self.cancel.is_some_and(|c| c.load(Ordering::Relaxed))
+    }
+}
+
+/// What becomes of a model whose solution fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// The next model of the distribution takes its place.
+    #[default]
+    Replace,
+    /// It is left out; its part has a sample less.
+    Omit,
+}
+
+/// Settings of [`generate`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GenerateOptions {
+    /// Number of models in `train`, `test` and `val`.
+    pub split: [usize; 3],
+    /// Seed of the initial states and random starts; model i depends on it and on i alone.
+    pub seed: u64,
+    /// First output \[yr\]: the time of the initial state.
+    pub t_start: f64,
+    /// Last output \[yr\].
+    pub t_end: f64,
+    /// Number of outputs, uniform in log10 t.
+    pub points: usize,
+    /// Relative tolerance of the solver.
+    pub rtol: f64,
+    /// Absolute tolerance of the solver \[cm⁻³\].
+    pub atol: f64,
+    /// Whether a sampled state first evolves for a time drawn log-uniformly between `t_start` and `t_end`; where it has got to is
+    /// the state at the first output, the clock starting anew. The time is stored as parameter `start_time` \[yr\].
+    pub random_start: bool,
+    /// What becomes of failed models.
+    pub on_failure: OnFailure,
+    /// Steps after which a solution has failed.
+    pub max_steps: usize,
+}
+
+impl Default for GenerateOptions {
+    fn default() -> Self {
+        Self {
+            split: [450, 50, 50],
+            seed: 1,
+            t_start: 1e-6,
+            t_end: 1e8,
+            points: 100,
+            rtol: 1e-6,
+            atol: 1e-20,
+            random_start: false,
+            on_failure: OnFailure::Replace,
+            max_steps: 1_000_000,
+        }
+    }
+}
+
+/// A model that could not be solved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FailedModel {
+    /// Its index in the distribution (that of the row it would have had, for the first `split` models).
+    pub model: usize,
+    /// What the solver said.
+    pub reason: String,
+}
+
+/// What [`generate`] returns.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// The data set.
+    pub dataset: Dataset,
+    /// Models that failed, in the order of their indices.
+    pub failures: Vec<FailedModel>,
+    /// Work of all solves together.
+    pub statistics: Statistics,
+    /// Wall time of the solves \[s\].
+    pub seconds: f64,
+}
+
+/// One solved model.
+struct Solved {
+    model: usize,
+    values: Vec<f64>,
+    start_time: f64,
+    statistics: Statistics,
+}
+
+/// Samples initial states, solves each from `t_start` to `t_end` with Rodas5P, and splits the trajectories into train, test and val.
+///
+/// Values are stored as the solver gives them; where the truth is zero within the tolerance they may be slightly negative.
+/// Models are solved in parallel by rayon; the result does not depend on the number of threads.
+///
+/// # Errors
+/// [`Error::Option`] for settings out of range, [`Error::Times`], [`Error::Chemistry`] when the distribution does not fit the
+/// network, [`Error::Generate`] when more models fail than were asked for, [`Error::Cancelled`].
+pub fn generate(kinetics: &Kinetics, distribution: &Distribution, options: &GenerateOptions, control: &Control<'_>) -> Result<Generated, Error> {
+    let times = check(options)?;
+    let network = kinetics.network();
+    let wanted: usize = options.split.iter().sum();
+    let started = Instant::now();
+    let done = AtomicUsize::new(0);
+    let (mut solved, mut failures): (Vec<Solved>, Vec<FailedModel>) = (Vec::new(), Vec::new());
+    let mut next = 0;
+    // Rounds: all models, then replacements for those that failed.
+    while next < wanted || (options.on_failure == OnFailure::Replace && solved.len() < wanted) {
+        let round = if next < wanted { next..wanted } else { next..next + (wanted - solved.len()) };
+        next = round.end;
+        let initial = distribution.sample(network, round.end, options.seed)?;
+        let results: Vec<Result<Solved, FailedModel>> = round
+            .into_par_iter()
+            .map_init(
+                || Solver::new(&Rodas5p),
+                |solver, model| {
+                    if control.cancelled() {
+                        return Err(FailedModel { model, reason: String::new() });
+                    }
+                    let result = solve_model(solver, kinetics, &initial, model, &times, options);
+                    let finished = done.fetch_add(1, Ordering::Relaxed) + 1;
+                    if let Some(progress) = control.progress {
+                        progress(finished.min(wanted), wanted);
+                    }
+                    result.map_err(|e| FailedModel { model, reason: e.to_string() })
+                },
+            )
+            .collect();
+        if control.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        for result in results {
+            match result {
+                Ok(model) => solved.push(model),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        if failures.len() > wanted.max(10) {
+            return Err(Error::Generate { failed: failures.len(), asked: wanted, reason: failures[0].reason.clone() });
+        }
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    if let (true, Some(first)) = (solved.is_empty(), failures.first()) {
+        return Err(Error::Generate { failed: failures.len(), asked: wanted, reason: first.reason.clone() });
+    }
+    let statistics = solved.iter().fold(Statistics::default(), |mut sum, s| {
+        sum += s.statistics;
+        sum
+    });
+    let dataset = assemble(kinetics, distribution, options, times, solved, &failures)?;
+    Ok(Generated { dataset, failures, statistics, seconds })
+}
+
+fn check(options: &GenerateOptions) -> Result<Vec<f64>, Error> {
+    let positive = |name, value: f64| {
+        let ok = value > 0.0 && value.is_finite();
+        if ok { Ok(()) } else { Err(Error::Option { name, value: value.to_string(), reason: "must be positive and finite".into() }) }
+    };
+    positive("rtol", options.rtol)?;
+    positive("atol", options.atol)?;
+    let models = options.split.iter().try_fold(0usize, |sum, &n| sum.checked_add(n));
+    if models.is_none_or(|n| n == 0 || n > 100_000_000) {
+        return Err(Error::Option { name: "split", value: format!("{:?}", options.split), reason: "must ask for at least one model".into() });
+    }
+    log_spaced(options.t_start, options.t_end, options.points)
+}
+
+fn solve_model(
+    solver: &mut Solver<f64, Rodas5p>,
+    kinetics: &Kinetics,
+    initial: &InitialStates,
+    model: usize,
+    times: &[f64],
+    options: &GenerateOptions,
+) -> Result<Solved, SolveError> {
+    let tolerances = Options::default().rtol(options.rtol).atol(options.atol).max_steps(options.max_steps);
+    let mut state = initial.state(model).to_vec();
+    let mut statistics = Statistics::default();
+    let mut start_time = 0.0;
+    if options.random_start {
+        let mut rng = ChaCha8Rng::seed_from_u64(options.seed ^ 0x5354_4152_545f_4154);
+        rng.set_stream(model as u64);
+        let (a, b) = (options.t_start.ln(), options.t_end.ln());
+        start_time = (a + (b - a) * rng.random::<f64>()).exp();
+        let before = solver.solve(kinetics, (0.0, start_time * YEAR), &state, &tolerances.clone().outputs(Vec::new()))?;
+        statistics += before.stats;
+        state.copy_from_slice(&before.y_end);
+        // What rounding left below zero would be handed on as an initial state.
+        state.iter_mut().for_each(|n| *n = n.max(0.0));
+    }
+    let seconds: Vec<f64> = times.iter().map(|t| t * YEAR).collect();
+    let span = (seconds[0], seconds[seconds.len() - 1]);
+    let solution = solver.solve(kinetics, span, &state, &tolerances.outputs(seconds))?;
+    statistics += solution.stats;
+    Ok(Solved { model, values: solution.y, start_time, statistics })
+}
+
+fn assemble(
+    kinetics: &Kinetics,
+    distribution: &Distribution,
+    options: &GenerateOptions,
+    times: Vec<f64>,
+    solved: Vec<Solved>,
+    failures: &[FailedModel],
+) -> Result<Dataset, Error> {
+    let network = kinetics.network();
+    let labels: Vec<String> = network.species().iter().map(|s| s.name().to_string()).collect();
+    let last = solved.iter().map(|s| s.model + 1).max().unwrap_or(0);
+    let initial = distribution.sample(network, last, options.seed)?;
+    let mut names = initial.parameter_names().to_vec();
+    if options.random_start {
+        names.push("start_time".into());
+    }
+    let wanted: usize = options.split.iter().sum();
+    let mut parts: [(Vec<f64>, Vec<f64>, usize); 3] = Default::default();
+    // Without replacement a row keeps its part; with it, rows are filled in order.
+    for (row, model) in solved.iter().enumerate() {
+        let row = if options.on_failure == OnFailure::Omit { model.model } else { row };
+        debug_assert!(row < wanted);
+        let part = if row < options.split[0] {
+            0
+        } else if row < options.split[0] + options.split[1] {
+            1
+        } else {
+            2
+        };
+        let (values, parameters, count) = &mut parts[part];
+        values.extend_from_slice(&model.values);
+        parameters.extend_from_slice(initial.parameters(model.model));
+        if options.random_start {
+            parameters.push(model.start_time);
+        }
+        *count += 1;
+    }
+    let [train, test, val] = parts;
+    let trajectories = |(values, _, count): &(Vec<f64>, Vec<f64>, usize)| Trajectories::new(values.clone(), *count, times.len(), labels.len());
+    let (a, b, c) = (trajectories(&train)?, trajectories(&test)?, trajectories(&val)?);
+    let mut dataset = Dataset::new(labels, times, a, b, c)?.with_parameters(names, [train.1, test.1, val.1])?;
+    let environment = kinetics.environment();
+    let text = |s: &str| Attribute::from(s);
+    let mut put = |name: &str, value: Attribute| dataset.attributes.insert(name.into(), value);
+    put("units_density", text("cm^-3"));
+    put("units_time", text("yr"));
+    put("network", text(network.title()));
+    put("temperature_K", environment.temperature.into());
+    put("cosmic_ray_rate_per_s", environment.cosmic_ray_rate.into());
+    let optional = [
+        ("density_per_cm3", environment.density),
+        ("visual_extinction_mag", environment.visual_extinction),
+        ("radiation_field_draine", environment.radiation_field),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            put(name, value.into());
+        }
+    }
+    put("seed", Attribute::Integer(options.seed as i64));
+    put("rtol", options.rtol.into());
+    put("atol_per_cm3", options.atol.into());
+    put("failed_models", Attribute::Integer(failures.len() as i64));
+    put("random_start", Attribute::Integer(i64::from(options.random_start)));
+    Ok(dataset)
+}

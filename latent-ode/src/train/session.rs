@@ -1,0 +1,423 @@
+//! The training loop: steps, records, validation, best state, stopping, interruption and return from divergence.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    config::{Objective, TrainConfig},
+    data::TrainingData,
+    derivative::DerivativeTrainer,
+    optimiser::{Memory, Optimiser},
+    rollout::RolloutTrainer,
+};
+use crate::{
+    Dataset, Error, Evaluation, Normalisation, Trajectories,
+    dataset::Control,
+    model::{Network, Start, Summary, Surrogate},
+};
+
+/// Relative improvement of the validation score that counts for patience.
+const IMPROVEMENT: f64 = 1e-3;
+/// Returns to an earlier state after which training gives up.
+const MOST_RETRIES: usize = 8;
+
+/// State of a training at one of its reports: after every validation interval.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Optimiser steps done.
+    pub step: u64,
+    /// Passes over the training set done.
+    pub epoch: f64,
+    /// Means of the losses since the record before: `total`, and `l0` … `l3` or `rollout`, `reconstruction`, `consistency`.
+    pub losses: BTreeMap<String, f64>,
+    /// Mean log10 Δr of rollouts on `val`, averaged over species; absent without `val`.
+    pub validation: Option<f64>,
+    /// Learning rate of the last step.
+    pub rate: f64,
+    /// Seconds since training began.
+    pub seconds: f64,
+}
+
+/// Why training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stop {
+    /// All steps are done.
+    Finished,
+    /// Validation has not improved for as long as the configuration allows.
+    Plateau,
+    /// The time allowed is over.
+    Time,
+    /// The caller asked for it.
+    Cancelled,
+    /// The steps to be timed are done.
+    Benchmark,
+}
+
+/// What the caller wants to hear, and to decide, during training.
+#[derive(Default)]
+pub struct TrainControl<'a> {
+    /// Called after every step with (steps done, steps in all); keep it cheap.
+    pub progress: Option<&'a mut dyn FnMut(u64, u64)>,
+    /// Called with every record.
+    pub report: Option<&'a mut dyn FnMut(&Record)>,
+    /// Raised to end training early.
+    pub cancel: Option<&'a AtomicBool>,
+    /// Where the whole state is stored: at every `checkpoint_every`-th validation, and when training is cancelled.
+    pub checkpoint: Option<PathBuf>,
+    /// Validations between checkpoints; 0: only when cancelled.
+    pub checkpoint_every: u64,
+    /// Go on from the checkpoint instead of beginning.
+    pub resume: bool,
+    /// Run so many steps of this very loop, without validation, and stop: for timing.
+    pub benchmark_steps: Option<u64>,
+}
+
+impl std::fmt::Debug for TrainControl<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TrainControl")
+            .field("checkpoint", &self.checkpoint)
+            .field("resume", &self.resume)
+            .field("benchmark_steps", &self.benchmark_steps)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What [`train`] returns.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The surrogate with the best parameters.
+    pub surrogate: Surrogate,
+    /// Why training ended.
+    pub stopped: Stop,
+    /// Optimiser steps done.
+    pub steps: u64,
+    /// Seconds in the training loop, validation included (all sessions together).
+    pub seconds: f64,
+    /// Steps per second of this session, validation and checkpoints apart.
+    pub steps_per_second: f64,
+}
+
+/// What changes during training, and all of it: stored in checkpoints.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub step: u64,
+    pub params: Vec<f32>,
+    /// Moving average of the parameters; empty where it is not wanted.
+    pub average: Vec<f32>,
+    pub memory: Memory,
+    pub progress: Progress,
+    /// Parameters with the best validation so far.
+    pub best: Vec<f32>,
+    /// Where to return to on divergence: step, parameters, average, optimiser.
+    pub good: Box<Good>,
+}
+
+/// A state that training can return to.
+#[derive(Clone, Debug)]
+pub(super) struct Good {
+    pub step: u64,
+    pub params: Vec<f32>,
+    pub average: Vec<f32>,
+    pub memory: Memory,
+}
+
+/// The part of the state that is text in a checkpoint.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Progress {
+    pub best_step: u64,
+    pub best_validation: Option<f64>,
+    /// Score that counts for patience, and validations since it improved.
+    pub reference: Option<f64>,
+    pub waited: u64,
+    /// Factor on the learning rate after divergences.
+    pub rate_factor: f64,
+    pub retries: usize,
+    pub seconds: f64,
+    pub history: Vec<Record>,
+    /// Sums of losses since the last record, and their number.
+    pub sums: BTreeMap<String, f64>,
+    pub summed: u64,
+}
+
+enum Trainer {
+    Derivative(Box<DerivativeTrainer>),
+    Rollout(Box<RolloutTrainer>),
+}
+
+impl Trainer {
+    /// Named losses of a step, `total` first; adds their gradient.
+    fn step(
+        &mut self,
+        step: u64,
+        network: &Network,
+        data: &TrainingData,
+        params: &[f32],
+        gradient: &mut [f32],
+    ) -> Result<[(&'static str, f64); 5], Error> {
+        Ok(match self {
+            Self::Derivative(trainer) => {
+                let (total, [l0, l1, l2, l3]) = trainer.step(step, network, data, params, gradient)?;
+                [("total", total), ("l0", l0), ("l1", l1), ("l2", l2), ("l3", l3)]
+            }
+            Self::Rollout(trainer) => {
+                let l = trainer.step(step, network, data, params, gradient)?;
+                [
+                    ("total", l.total),
+                    ("rollout", l.rollout),
+                    ("reconstruction", l.reconstruction),
+                    ("consistency", l.consistency),
+                    ("", 0.0),
+                ]
+            }
+        })
+    }
+
+    fn steps_per_epoch(&self, data: &TrainingData) -> u64 {
+        match self {
+            Self::Derivative(t) => t.steps_per_epoch(data),
+            Self::Rollout(t) => t.steps_per_epoch(data),
+        }
+    }
+}
+
+/// Everything fixed during training.
+pub(super) struct Session<'d> {
+    pub dataset: &'d Dataset,
+    pub config: TrainConfig,
+    pub network: Network,
+    pub normalisation: Normalisation,
+    data: TrainingData,
+}
+
+/// Trains a surrogate on `train`, choosing its best state on rollouts of `val`.
+///
+/// The result depends on data and configuration alone, not on the number of threads, nor on whether training was cancelled and
+/// resumed on the way. When training is cancelled, the checkpoint (where one is asked for) is written and what was reached returned.
+///
+/// # Errors
+/// [`Error::Option`] and [`Error::Empty`] for what cannot be trained, [`Error::Diverged`] when the loss stays non-finite however small
+/// the rate, [`Error::Layers`] and [`Error::Model`] for checkpoints that cannot be written or do not fit.
+pub fn train(dataset: &Dataset, config: &TrainConfig, control: &mut TrainControl<'_>) -> Result<Trained, Error> {
+    config.validate()?;
+    let normalisation = Normalisation::fit(dataset.train(), config.model.scaling)?;
+    let data = TrainingData::new(dataset, &normalisation, &config.model, &config.objective)?;
+    let network = Network::new(&config.model, data.quantities)?;
+    let mut trainer = match &config.objective {
+        Objective::Derivatives(o) => Trainer::Derivative(Box::new(DerivativeTrainer::new(o, &network, &data, config.seed)?)),
+        Objective::Rollout(o) => Trainer::Rollout(Box::new(RolloutTrainer::new(o, &network, &data, config.seed)?)),
+    };
+    let mut optimiser = Optimiser::new(&config.optimiser, config.steps, &network);
+    let session = Session { dataset, config: config.clone(), network, normalisation, data };
+    let mut state = match &control.checkpoint {
+        Some(path) if control.resume => session.load(path, &optimiser)?,
+        _ => session.begin(&optimiser)?,
+    };
+    optimiser.recall(&state.memory)?;
+    session.run(&mut trainer, &mut optimiser, &mut state, control)
+}
+
+impl Session<'_> {
+    fn begin(&self, optimiser: &Optimiser) -> Result<State, Error> {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.config.seed);
+        let params = self.network.initialise(self.config.model.coefficient_start, &mut rng)?;
+        let average = if self.config.optimiser.average > 0.0 { params.clone() } else { Vec::new() };
+        let memory = optimiser.memory();
+        let good = Good { step: 0, params: params.clone(), average: average.clone(), memory: memory.clone() };
+        Ok(State {
+            step: 0,
+            best: params.clone(),
+            params,
+            average,
+            memory,
+            progress: Progress { rate_factor: 1.0, ..Progress::default() },
+            good: Box::new(good),
+        })
+    }
+
+    fn run(
+        &self,
+        trainer: &mut Trainer,
+        optimiser: &mut Optimiser,
+        state: &mut State,
+        control: &mut TrainControl<'_>,
+    ) -> Result<Trained, Error> {
+        let (started, before) = (Instant::now(), state.progress.seconds);
+        let first = state.step;
+        let total = control.benchmark_steps.map_or(self.config.steps, |n| state.step + n);
+        let per_epoch = trainer.steps_per_epoch(&self.data) as f64;
+        let mut gradient = vec![0f32; state.params.len()];
+        let mut aside = 0.0;
+        let mut taken = 0u64;
+        let stopped = loop {
+            if state.step >= total {
+                break if control.benchmark_steps.is_some() { Stop::Benchmark } else { Stop::Finished };
+            }
+            if control.cancel.is_some_and(|c| c.load(Ordering::Relaxed)) {
+                break Stop::Cancelled;
+            }
+            gradient.fill(0.0);
+            let losses = trainer.step(state.step, &self.network, &self.data, &state.params, &mut gradient)?;
+            taken += 1;
+            if !losses[0].1.is_finite() || !autodiff_ae::all_finite(&gradient) {
+                self.retreat(state, optimiser, losses[0].1)?;
+                continue;
+            }
+            optimiser.step(state.step, state.progress.rate_factor, &mut state.params, &mut gradient)?;
+            self.average(state);
+            state.step += 1;
+            for (name, value) in losses.into_iter().filter(|l| !l.0.is_empty()) {
+                *state.progress.sums.entry(name.into()).or_default() += value;
+            }
+            state.progress.summed += 1;
+            if let Some(progress) = &mut control.progress {
+                progress(state.step, total);
+            }
+            state.progress.seconds = before + started.elapsed().as_secs_f64();
+            if control.benchmark_steps.is_some() {
+                continue;
+            }
+            if state.step.is_multiple_of(self.config.validate_every) || state.step == total {
+                let pause = Instant::now();
+                let rate = optimiser.rate(state.step - 1) * state.progress.rate_factor;
+                state.memory = optimiser.memory();
+                let plateau = self.review(state, rate, per_epoch, control)?;
+                let validations = state.step / self.config.validate_every;
+                if control.checkpoint_every > 0
+                    && validations.is_multiple_of(control.checkpoint_every)
+                    && let Some(path) = &control.checkpoint
+                {
+                    self.save(path, state)?;
+                }
+                aside += pause.elapsed().as_secs_f64();
+                if plateau {
+                    break Stop::Plateau;
+                }
+            }
+            if self.config.max_seconds > 0.0 && state.progress.seconds > self.config.max_seconds {
+                break Stop::Time;
+            }
+        };
+        let seconds = started.elapsed().as_secs_f64();
+        state.progress.seconds = before + seconds;
+        if matches!(stopped, Stop::Cancelled | Stop::Time)
+            && let Some(path) = &control.checkpoint
+        {
+            state.memory = optimiser.memory();
+            self.save(path, state)?;
+        }
+        if state.progress.best_validation.is_none() {
+            state.best.clone_from(if state.average.is_empty() { &state.params } else { &state.average });
+            state.progress.best_step = state.step;
+        }
+        debug_assert!(state.step >= first || state.progress.retries > 0);
+        Ok(Trained {
+            surrogate: self.surrogate(state.best.clone(), state),
+            stopped,
+            steps: state.step,
+            seconds: state.progress.seconds,
+            steps_per_second: taken as f64 / (seconds - aside).max(1e-9),
+        })
+    }
+
+    fn average(&self, state: &mut State) {
+        if state.average.is_empty() {
+            return;
+        }
+        // Early on the average follows faster: its first values are random.
+        let decay = self.config.optimiser.average.min((1.0 + state.step as f64) / (10.0 + state.step as f64)) as f32;
+        for (a, p) in state.average.iter_mut().zip(&state.params) {
+            *a += (1.0 - decay) * (p - *a);
+        }
+    }
+
+    /// Back to the last state that was fine, with half the learning rate.
+    fn retreat(&self, state: &mut State, optimiser: &mut Optimiser, loss: f64) -> Result<(), Error> {
+        let progress = &mut state.progress;
+        progress.retries += 1;
+        if progress.retries > MOST_RETRIES {
+            return Err(Error::Diverged { step: state.step as usize, retries: MOST_RETRIES, loss });
+        }
+        progress.rate_factor *= 0.5;
+        progress.sums.clear();
+        progress.summed = 0;
+        state.step = state.good.step;
+        state.params.clone_from(&state.good.params);
+        state.average.clone_from(&state.good.average);
+        optimiser.recall(&state.good.memory)
+    }
+
+    /// Validates, records, keeps the best; whether training has come to a standstill.
+    fn review(&self, state: &mut State, rate: f64, per_epoch: f64, control: &mut TrainControl<'_>) -> Result<bool, Error> {
+        let current = if state.average.is_empty() { &state.params } else { &state.average };
+        let validation = self.validate(current, state)?;
+        let (progress, step) = (&mut state.progress, state.step);
+        if let Some(score) = validation
+            && progress.best_validation.is_none_or(|best| score < best)
+        {
+            progress.best_validation = Some(score);
+            progress.best_step = step;
+            state.best.clone_from(current);
+        }
+        // The score is a logarithm: a thousandth of a factor in the error counts as progress.
+        match (validation, progress.reference) {
+            (Some(score), Some(reference)) if score > reference - IMPROVEMENT => progress.waited += 1,
+            (Some(score), _) => (progress.reference, progress.waited) = (Some(score), 0),
+            (None, _) => {}
+        }
+        let count = progress.summed.max(1) as f64;
+        let losses = std::mem::take(&mut progress.sums).into_iter().map(|(name, sum)| (name, sum / count)).collect();
+        progress.summed = 0;
+        let record = Record { step, epoch: step as f64 / per_epoch, losses, validation, rate, seconds: progress.seconds };
+        if let Some(report) = &mut control.report {
+            report(&record);
+        }
+        progress.history.push(record);
+        *state.good = Good {
+            step,
+            params: state.params.clone(),
+            average: state.average.clone(),
+            memory: state.memory.clone(),
+        };
+        Ok(self.config.patience > 0 && progress.waited >= self.config.patience)
+    }
+
+    /// Mean log10 Δr of rollouts on `val`, averaged over species.
+    fn validate(&self, params: &[f32], state: &State) -> Result<Option<f64>, Error> {
+        let val: &Trajectories = self.dataset.val();
+        if val.is_empty() {
+            return Ok(None);
+        }
+        let surrogate = self.surrogate(params.to_vec(), state);
+        let predicted = surrogate.predict(val, self.dataset.timesteps(), Start::First, &Control::default())?;
+        let evaluation = Evaluation::new(self.dataset.labels(), val, &predicted.trajectories, &predicted.first)?;
+        Ok(Some(evaluation.average()).filter(|score| score.is_finite()))
+    }
+
+    pub(super) fn surrogate(&self, params: Vec<f32>, state: &State) -> Surrogate {
+        let progress = &state.progress;
+        Surrogate {
+            labels: self.dataset.labels().to_vec(),
+            times: self.dataset.timesteps().to_vec(),
+            normalisation: self.normalisation.clone(),
+            network: self.network.clone(),
+            params,
+            config: self.config.clone(),
+            history: progress.history.clone(),
+            summary: Summary {
+                steps: state.step,
+                best_step: progress.best_step,
+                best_validation: progress.best_validation,
+                seconds: progress.seconds,
+            },
+        }
+    }
+}
