@@ -215,15 +215,11 @@ unsafe fn activation<V: Vector>(kind: Activation, u: V) -> (V, V, V) {
                 (a, d, a.mul(d).mul(c(-2.0)))
             }
             Activation::Silu => {
-                let s = math::sigmoid(u);
-                let n = c(1.0).sub(s);
+                let (s, n) = math::sigmoid(u);
                 let d = s.mul(u.fma(n, c(1.0)));
                 (u.mul(s), d, s.mul(n).mul(u.fma(n.sub(s), c(2.0))))
             }
-            Activation::Softplus => {
-                let (a, s) = math::softplus(u);
-                (a, s, s.mul(c(1.0).sub(s)))
-            }
+            Activation::Softplus => math::softplus(u),
             Activation::Identity => (u, c(1.0), c(0.0)),
         }
     }

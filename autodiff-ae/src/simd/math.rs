@@ -94,19 +94,21 @@ pub(super) unsafe fn tanh<V: Vector>(x: V) -> V {
     }
 }
 
-/// 1 / (1 + e⁻ˣ).
+/// 1 / (1 + e⁻ˣ) and its complement 1 / (1 + eˣ), the latter without the cancellation of 1 − s.
 #[inline(always)]
-pub(super) unsafe fn sigmoid<V: Vector>(x: V) -> V {
+pub(super) unsafe fn sigmoid<V: Vector>(x: V) -> (V, V) {
     // SAFETY: passed on to the caller.
     unsafe {
         let one = constant::<V>(1.0);
-        one.div(one.add(exp(constant::<V>(0.0).sub(x))))
+        let e = exp(constant::<V>(0.0).sub(x));
+        let s = one.div(one.add(e));
+        (s, e.mul(s))
     }
 }
 
-/// ln(1 + eˣ) and its derivative, the sigmoid: max(x, 0) + 2 artanh(e / (2 + e)), e = exp(−|x|) ≤ 1.
+/// ln(1 + eˣ) with its first and second derivative: max(x, 0) + 2 artanh(e / (2 + e)), e = exp(−|x|) ≤ 1.
 #[inline(always)]
-pub(super) unsafe fn softplus<V: Vector>(x: V) -> (V, V) {
+pub(super) unsafe fn softplus<V: Vector>(x: V) -> (V, V, V) {
     // SAFETY: passed on to the caller.
     unsafe {
         let (zero, one) = (constant::<V>(0.0), constant::<V>(1.0));
@@ -118,8 +120,12 @@ pub(super) unsafe fn softplus<V: Vector>(x: V) -> (V, V) {
         for k in (0..terms).rev() {
             p = p.fma(s2, constant(2.0 / (2 * k + 1) as f64));
         }
-        let inverse = one.div(one.add(e));
-        let sigmoid = x.select_positive(inverse, e.mul(inverse));
-        (p.fma(s, zero.max(x)), sigmoid)
+        let large = one.div(one.add(e));
+        let small = e.mul(large);
+        (
+            p.fma(s, zero.max(x)),
+            x.select_positive(large, small),
+            large.mul(small),
+        )
     }
 }

@@ -1,0 +1,169 @@
+//! How long a training step takes: the first method's network at batch 32 on one core, and wide layers at training size.
+//!
+//! `cargo run --release -p autodiff-ae --example step_time [THREADS]`
+
+use autodiff_ae::measure::peak_gflops;
+use autodiff_ae::*;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::time::{Duration, Instant};
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+use common::{MASSES, MassAction, uniform};
+
+/// Seconds per call: median and best of repeated runs.
+fn time(runs: usize, per_run: usize, mut step: impl FnMut()) -> (f64, f64) {
+    let mut seconds: Vec<f64> = (0..runs)
+        .map(|_| {
+            let t = Instant::now();
+            (0..per_run).for_each(|_| step());
+            t.elapsed().as_secs_f64() / per_run as f64
+        })
+        .collect();
+    seconds.sort_by(f64::total_cmp);
+    (seconds[runs / 2], seconds[0])
+}
+
+/// The first method's step: mini-batch assembled, L0–L3 with gradient, Adam.
+fn paper_step<T: Scalar>(batch: usize, peak: f64) -> Result<(), Error> {
+    let encoder = Mlp::new(&[29, 32, 16, 8, 5], Activation::Relu, Activation::Tanh)?;
+    let decoder = Mlp::new(&[5, 8, 16, 32, 29], Activation::Relu, Activation::Tanh)?;
+    let model = Autoencoder::new(encoder, decoder)?;
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut params = vec![T::zero(); model.param_len()];
+    model.initialise(Initialiser::Glorot, &mut rng, &mut params)?;
+    params.extend(uniform::<T>(12, 2).iter().map(|x| *x * T::of(0.05)));
+    let table = 50_000;
+    let (x, xdot) = (uniform::<T>(29 * table, 3), uniform::<T>(29 * table, 4));
+    let config = LossConfig {
+        weights: LossWeights::default(),
+        reduction: Reduction::Mean,
+        masses: MASSES.to_vec(),
+    };
+    let dynamics = MassAction::new(false);
+    let mut workspace = LossWorkspace::new(&model);
+    let mut adam = Adam::new(params.len());
+    let mut gradient = vec![T::zero(); params.len()];
+    let (mut bx, mut bxdot) = (Batch::zeros(29, batch), Batch::zeros(29, batch));
+    let indices: Vec<usize> = (0..table).map(|_| rng.random_range(0..table)).collect();
+    let mut at = 0;
+    let (median, best) = time(21, 4000 / batch.max(8) + 1, || {
+        let chosen = &indices[at..at + batch];
+        at = (at + batch) % (table - batch);
+        let result = bx
+            .gather(&x, chosen)
+            .and_then(|()| bxdot.gather(&xdot, chosen))
+            .and_then(|()| {
+                gradient.fill(T::zero());
+                let samples = Samples {
+                    x: &bx,
+                    xdot: &bxdot,
+                    conditions: None,
+                };
+                model.loss_and_gradient(
+                    &dynamics,
+                    &params,
+                    samples,
+                    &config,
+                    &mut workspace,
+                    &mut gradient,
+                )?;
+                adam.step(1e-4, &mut params, &gradient)
+            });
+        assert!(result.is_ok());
+    });
+    let macs = 6 * (model.encoder().multiply_adds() + model.decoder().multiply_adds())
+        - 2 * model.encoder().layers()[0].inputs * model.encoder().layers()[0].outputs;
+    let gflops = 2e-9 * (macs * batch) as f64 / best;
+    println!(
+        "paper network {} batch {batch}: {:.1} µs a step (best {:.1}), {gflops:.0} GFLOP/s of {peak:.0}",
+        T::DTYPE,
+        median * 1e6,
+        best * 1e6
+    );
+    Ok(())
+}
+
+/// Forward and reverse through one network under a squared error, as training through a rollout does three times a step.
+fn wide<T: Scalar>(name: &str, widths: &[usize], samples: usize, peak: f64) -> Result<(), Error> {
+    let net = Mlp::new(widths, Activation::Silu, Activation::Tanh)?;
+    let mut params = vec![T::zero(); net.param_len()];
+    net.initialise(
+        Initialiser::Glorot,
+        &mut ChaCha8Rng::seed_from_u64(1),
+        &mut params,
+    )?;
+    let x = Batch::from_columns(
+        &uniform::<T>(net.inputs() * samples, 3),
+        net.inputs(),
+        samples,
+    )?;
+    let target = Batch::from_columns(
+        &uniform::<T>(net.outputs() * samples, 4),
+        net.outputs(),
+        samples,
+    )?;
+    let mut pass = Pass::new(&net);
+    let mut gradient = vec![T::zero(); net.param_len()];
+    let mut x_bar = Batch::zeros(net.inputs(), samples);
+    let (median, best) = time(21, 20, || {
+        gradient.fill(T::zero());
+        let result = pass.forward_reverse(
+            &params,
+            &x,
+            |b, w, out, bar| losses::square_error(out, target.block(b), w, T::of(1e-4), bar),
+            Some(&mut x_bar),
+            &mut gradient,
+        );
+        assert!(result.is_ok());
+    });
+    let mut y = Batch::zeros(net.outputs(), samples);
+    let (_, forward) = time(21, 20, || {
+        assert!(pass.predict(&params, &x, &mut y).is_ok())
+    });
+    let operations = 2e-9 * (net.multiply_adds() * samples) as f64;
+    let (both, alone) = (3.0 * operations / best, operations / forward);
+    println!(
+        "{name} {widths:?} {} × {samples}: {:.0} µs (best {:.0}), {both:.0} GFLOP/s = {:.0} % of {peak:.0}; forward alone {:.0} µs = {:.0} %",
+        T::DTYPE,
+        median * 1e6,
+        best * 1e6,
+        100.0 * both / peak,
+        forward * 1e6,
+        100.0 * alone / peak,
+    );
+    Ok(())
+}
+
+fn on_threads<T: Scalar>(threads: usize) -> Result<(), Error> {
+    let peak = peak_gflops::<T>(Duration::from_millis(200));
+    println!(
+        "{threads} thread(s), {:?}, peak of one core {peak:.0} GFLOP/s ({})",
+        Isa::detected(),
+        T::DTYPE
+    );
+    let all = peak * threads as f64;
+    if threads == 1 {
+        paper_step::<T>(32, peak)?;
+    }
+    paper_step::<T>(512, all)?;
+    wide::<T>("encoder", &[29, 128, 128, 5], 1000, all)?;
+    wide::<T>("decoder", &[5, 128, 128, 29], 1000, all)?;
+    wide::<T>("decoder", &[5, 128, 128, 29], 1600, all)?;
+    wide::<T>("square", &[128, 128, 128, 128], 1024, all)?;
+    wide::<T>("square", &[512, 512, 512], 1024, all)
+}
+
+fn main() -> Result<(), Error> {
+    let threads = std::env::args()
+        .nth(1)
+        .and_then(|a| a.parse().ok())
+        .unwrap_or(1);
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+        Ok(pool) => {
+            pool.install(|| on_threads::<f32>(threads).and_then(|()| on_threads::<f64>(threads)))
+        }
+        Err(e) => Err(Error::Shape(e.to_string())),
+    }
+}
