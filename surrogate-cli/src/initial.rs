@@ -17,8 +17,8 @@ pub enum Abundances {
 /// Initial states and conditions of every model.
 #[derive(Debug)]
 pub struct InitialStates {
-    /// Number densities [cm⁻³], one state per model, species in network order.
-    pub states: Vec<Vec<f64>>,
+    /// Number densities [cm⁻³], species × models: one model after the other, species in network order.
+    pub states: Vec<f64>,
     /// Conditions per model.
     pub environments: Vec<Environment>,
     /// Species of the network that the table does not name; they start at 0.
@@ -163,7 +163,7 @@ pub fn read_table(
             })?;
             state.iter_mut().for_each(|x| *x *= density);
         }
-        out.states.push(state);
+        out.states.extend(state);
         out.environments.push(environment);
     }
     if out.states.is_empty() {

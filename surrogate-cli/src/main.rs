@@ -3,9 +3,13 @@
 
 mod cli;
 mod commands;
+mod config;
 mod error;
+mod folder;
+mod gather;
 mod initial;
 mod interrupt;
+mod judge;
 mod options;
 mod oscillation;
 mod output;
@@ -13,6 +17,7 @@ mod progress;
 mod report;
 mod solver;
 mod table;
+mod timings;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -15,6 +15,8 @@ const SWING: f64 = 0.01;
 const TURNS: usize = 4;
 /// Outputs, uniform in time, over the last decade of time.
 const OUTPUTS: usize = 512;
+/// Models solved at a time.
+const MODELS: usize = 256;
 
 /// Rows, from 0, in which some species above [`LOWEST`] turns at least [`TURNS`] times in the last decade of time, each turn at
 /// least [`SWING`] away from the one before. Rows that fail are left out: the ordinary solve has reported them.
@@ -30,13 +32,13 @@ pub fn rows(network: &Network, initial: &InitialStates, times: &[f64], tight: To
     let species = network.species().len();
     let mut found = Vec::new();
     // A few models at a time: their outputs are many and needed only here.
-    for (chunk, (states, environments)) in initial.states.chunks(64).zip(initial.environments.chunks(64)).enumerate() {
-        let batch = solver::solve(network, states, environments, &late, tight, interrupt::flag())?;
+    let chunks = initial.states.chunks(MODELS * species).zip(initial.environments.chunks(MODELS));
+    for (chunk, (states, environments)) in chunks.enumerate() {
+        let batch = solver::solve(network, states, environments, &late, tight, &|_| (), interrupt::flag())?;
         for (row, data) in batch.data.chunks_exact(late.len() * species).enumerate() {
             let late = &data[skip * species..];
-            let oscillates = (0..species).any(|i| turns(late.iter().skip(i).step_by(species).copied()) >= TURNS);
-            if oscillates {
-                found.push(64 * chunk + row);
+            if (0..species).any(|i| turns(late.iter().skip(i).step_by(species).copied()) >= TURNS) {
+                found.push(MODELS * chunk + row);
             }
         }
     }

@@ -1,13 +1,86 @@
-//! `surrogate generate`.
+//! `surrogate generate`: sampled initial states, solved and written as a data set.
+
+use crate::config::{DataArgs, RunConfig};
 use crate::error::Error;
 use crate::output::{Outcome, Output};
+use crate::{interrupt, progress};
+use chem_network::Kinetics;
 use clap::Args;
+use latent_ode::{Attribute, Control, Generated};
+use std::path::PathBuf;
 
 /// Options of `generate`.
 #[derive(Debug, Args)]
-pub struct Generate {}
+pub struct Generate {
+    /// What is wanted.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Seed of the initial states; a model depends on it and on its number alone [default: 1].
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Configuration as `run` writes it; its training is ignored.
+    #[arg(long, value_name = "FILE.toml")]
+    pub config: Option<PathBuf>,
+    /// Data set to write: HDF5 in the layout of the CODES benchmark.
+    #[arg(long, value_name = "FILE.h5")]
+    pub out: PathBuf,
+}
 
-/// Not there yet.
-pub fn run(_args: &Generate, _output: &Output) -> Result<Outcome, Error> {
-    Err(Error::Usage("not there yet".into()))
+/// Solves and writes.
+pub fn run(args: &Generate, output: &Output) -> Result<Outcome, Error> {
+    let mut config = RunConfig::load(args.config.as_ref(), None)?;
+    config.set_data(&args.data, args.seed)?;
+    let generated = generate(&config, output)?;
+    generated.dataset.write(&args.out)?;
+    let [train, test, val] = parts(&generated);
+    output.say(&format!(
+        "{train} models for training, {test} for testing, {val} for validation, {}: {}",
+        crate::report::duration(generated.seconds),
+        args.out.display()
+    ))?;
+    let s = &generated.statistics;
+    let failures: Vec<_> =
+        generated.failures.iter().map(|f| serde_json::json!({ "model": f.model, "reason": f.reason })).collect();
+    Ok(Outcome {
+        partial: train + test + val < config.data.split.iter().sum::<usize>(),
+        json: serde_json::json!({
+            "models": train + test + val,
+            "train": train, "test": test, "val": val,
+            "failed": failures.len(),
+            "failures": failures,
+            "seconds": generated.seconds,
+            "steps": s.steps,
+            "rejected": s.rejected,
+            "rhs_evaluations": s.rhs_evaluations,
+            "jacobian_evaluations": s.jacobian_evaluations,
+            "factorizations": s.factorizations,
+            "out": args.out.display().to_string(),
+        }),
+    })
+}
+
+/// Number of models in `train`, `test` and `val`.
+pub fn parts(generated: &Generated) -> [usize; 3] {
+    let d = &generated.dataset;
+    [d.train().samples(), d.test().samples(), d.val().samples()]
+}
+
+/// Solves the sampled states of a configuration, with a progress bar; failed models are named on stderr.
+pub fn generate(config: &RunConfig, output: &Output) -> Result<Generated, Error> {
+    let network = config.network()?;
+    let environment = config.conditions.environment()?;
+    let distribution = config.distribution()?;
+    let kinetics = Kinetics::new(&network, &environment).map_err(Error::conditions)?;
+    let bar = progress::bar(output, config.data.split.iter().sum::<usize>() as u64, "solving the full chemistry");
+    let report = |done: usize, _of: usize| bar.set_position(done as u64);
+    let control = Control { progress: Some(&report), cancel: Some(interrupt::flag()) };
+    let result = latent_ode::generate(&kinetics, &distribution, &config.data, &control);
+    bar.finish_and_clear();
+    interrupt::check(|| "no data set was written".into())?;
+    let mut generated = result?;
+    for failure in &generated.failures {
+        output.note(&format!("model {} failed: {}", failure.model, failure.reason));
+    }
+    generated.dataset.attributes.insert("network_name".into(), Attribute::from(config.network.as_str()));
+    Ok(generated)
 }

@@ -58,8 +58,10 @@ pub fn run(args: &Solve, output: &Output) -> Result<Outcome, Error> {
     let initial = initial::read(&args.initial, &network, &base, args.abundances)?;
     note_unnamed(&initial, output);
 
-    let bar = progress::bar(output, initial.states.len() as u64, "solving");
-    let batch = solver::solve(&network, &initial.states, &initial.environments, &times, tolerances, interrupt::flag())?;
+    let bar = progress::bar(output, initial.environments.len() as u64, "solving");
+    let done = |models: usize| bar.set_position(models as u64);
+    let batch =
+        solver::solve(&network, &initial.states, &initial.environments, &times, tolerances, &done, interrupt::flag())?;
     bar.finish_and_clear();
     interrupt::check(|| "nothing was written".into())?;
     for (row, reason) in &batch.failures {

@@ -2,9 +2,10 @@
 
 use super::data::{ReportData, Score};
 use super::style;
-use super::{ReportError, figures};
+use super::{Rendered, ReportError, figures};
 use std::fmt::Write as _;
 
+/// Style sheet of the page.
 const STYLE: &str = "\
 :root{color-scheme:light}\
 body{margin:0;background:#fff;color:#222;font:16px/1.55 Georgia,'Times New Roman','DejaVu Serif',serif}\
@@ -63,8 +64,8 @@ pub fn duration(seconds: f64) -> String {
 }
 
 /// The whole page.
-pub fn page(data: &ReportData) -> Result<String, ReportError> {
-    let mut out = String::new();
+pub fn page(data: &ReportData) -> Result<Rendered, ReportError> {
+    let mut out = Page::default();
     let title = escape(&data.title);
     let _ = write!(
         out,
@@ -86,10 +87,36 @@ pub fn page(data: &ReportData) -> Result<String, ReportError> {
     random_start(&mut out, data);
     timings(&mut out, data);
     out.push_str("</main></body></html>\n");
-    Ok(out)
+    Ok(Rendered { html: out.html, figures: out.figures })
 }
 
-fn key_figures(out: &mut String, data: &ReportData) {
+/// The page under way, and the figures it holds.
+#[derive(Default)]
+struct Page {
+    html: String,
+    figures: Vec<(String, String)>,
+}
+
+impl Page {
+    fn push_str(&mut self, text: &str) {
+        self.html.push_str(text);
+    }
+
+    /// Adds a figure, also under a name of its own.
+    fn figure(&mut self, name: String, svg: String, caption: &str) {
+        let inline = svg.replacen("<svg ", "<svg role=\"img\" ", 1);
+        let _ = writeln!(self.html, "<figure>{inline}<figcaption>{caption}</figcaption></figure>");
+        self.figures.push((name, svg));
+    }
+}
+
+impl std::fmt::Write for Page {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.html.write_str(text)
+    }
+}
+
+fn key_figures(out: &mut Page, data: &ReportData) {
     let mut items: Vec<(String, String)> = Vec::new();
     if let Some((mean, _)) = data.average(|v| Some(v.rollout)) {
         items.push((number(mean, 2), "mean log10 Δr of the rollout, averaged over species".into()));
@@ -107,7 +134,7 @@ fn key_figures(out: &mut String, data: &ReportData) {
     out.push_str("</ul>\n");
 }
 
-fn what_was_done(out: &mut String, data: &ReportData) {
+fn what_was_done(out: &mut Page, data: &ReportData) {
     out.push_str("<h2 id=\"done\">What was done</h2>\n<p>A chemical network was integrated for many initial states; an autoencoder \
         compressed its number densities into a few latent species, and a small chemical network was fitted to their evolution. \
         A prediction encodes one state, integrates the latent network and decodes: below, “rollout”.</p>\n<table><tbody>");
@@ -117,7 +144,7 @@ fn what_was_done(out: &mut String, data: &ReportData) {
     out.push_str("</tbody></table>\n");
 }
 
-fn verdict(out: &mut String, data: &ReportData) -> Result<(), ReportError> {
+fn verdict(out: &mut Page, data: &ReportData) -> Result<(), ReportError> {
     out.push_str("<h2 id=\"verdict\">The verdict, species by species</h2>\n<p>Mean (standard deviation) of log10 Δr over the unseen \
         test models and all outputs after the first, Δr = |n̂ − n| / n. Smaller is better; −1 is an error of 10 %.</p>\n");
     out.push_str("<div class=\"wide\"><table><thead><tr><th>species</th><th>rollout</th><th>autoencoder<br>alone</th>\
@@ -158,27 +185,27 @@ fn verdict(out: &mut String, data: &ReportData) -> Result<(), ReportError> {
         }
         out.push_str("</tbody></table>\n");
     }
-    figure(
-        out,
-        &figures::errors(data)?,
+    out.figure(
+        "errors".into(),
+        figures::errors(data)?,
         "Distribution of the relative error of every species over test models and outputs. Boxes span the quartiles, lines 5 to 95 %, \
          the white bar is the median; crosses and diamonds are means of log10 Δr.",
     );
     Ok(())
 }
 
-fn abundances(out: &mut String, data: &ReportData) -> Result<(), ReportError> {
+fn abundances(out: &mut Page, data: &ReportData) -> Result<(), ReportError> {
     let _ = write!(
         out,
         "<h2 id=\"abundances\">Abundances over time</h2>\n<p>Unseen test models: {}.</p>\n",
         escape(&data.choice_rule)
     );
     for model in &data.models {
-        figure(
-            out,
-            &figures::abundances(data, model)?,
+        out.figure(
+            format!("abundances-{}", model.chosen_as),
+            figures::abundances(data, model)?,
             &format!(
-                "The {} test model (row {}; mean log10 Δr {} over species and outputs).",
+                "The {} test model (row {}; mean log10 Δr {} over species and outputs). The first output is given.",
                 escape(&model.chosen_as),
                 model.row,
                 number(model.score, 2)
@@ -188,17 +215,17 @@ fn abundances(out: &mut String, data: &ReportData) -> Result<(), ReportError> {
     Ok(())
 }
 
-fn latent(out: &mut String, data: &ReportData) -> Result<(), ReportError> {
+fn latent(out: &mut Page, data: &ReportData) -> Result<(), ReportError> {
     out.push_str("<h2 id=\"latent\">Latent species over time</h2>\n<p>The encoder applied to the full chemistry, against the latent \
         network integrated from the first encoded state alone. The latent network conserves Σ m z exactly; the encoder learns to.</p>\n");
     for model in &data.models {
         let caption = format!("The {} test model (row {}).", escape(&model.chosen_as), model.row);
-        figure(out, &figures::latent(data, model)?, &caption);
+        out.figure(format!("latent-{}", model.chosen_as), figures::latent(data, model)?, &caption);
     }
     if let Some(model) = data.models.iter().find(|m| m.chosen_as.contains("median")).or(data.models.first()) {
-        figure(
-            out,
-            &figures::derivatives(data, model)?,
+        out.figure(
+            "derivatives".into(),
+            figures::derivatives(data, model)?,
             &format!(
                 "Latent time derivative from the latent network against that of the encoded full chemistry, the {} test model (row {}).",
                 escape(&model.chosen_as),
@@ -209,7 +236,7 @@ fn latent(out: &mut String, data: &ReportData) -> Result<(), ReportError> {
     Ok(())
 }
 
-fn latent_network(out: &mut String, data: &ReportData) {
+fn latent_network(out: &mut Page, data: &ReportData) {
     out.push_str("<h2 id=\"network\">The latent network</h2>\n");
     if data.latent_reactions.is_empty() {
         out.push_str("<p>This model's latent dynamics is not a reaction network.</p>\n");
@@ -241,21 +268,21 @@ fn coefficient(value: f64) -> String {
     }
 }
 
-fn training(out: &mut String, data: &ReportData) -> Result<(), ReportError> {
+fn training(out: &mut Page, data: &ReportData) -> Result<(), ReportError> {
     out.push_str("<h2 id=\"training\">Training</h2>\n");
     if data.losses.is_empty() {
         out.push_str("<p>The model file holds no training history.</p>\n");
         return Ok(());
     }
-    figure(
-        out,
-        &figures::losses(data)?,
-        "Terms of the loss on the training set, and the error of true rollouts on the validation set, per epoch.",
+    out.figure(
+        "losses".into(),
+        figures::losses(data)?,
+        "Terms of the loss on the training set, and the geometric mean of Δr of true rollouts on the validation set, per epoch.",
     );
     Ok(())
 }
 
-fn random_start(out: &mut String, data: &ReportData) {
+fn random_start(out: &mut Page, data: &ReportData) {
     out.push_str("<h2 id=\"starts\">Started at a random time of an unseen trajectory</h2>\n");
     let Some(r) = &data.random_start else {
         out.push_str("<p>Not scored for this data set.</p>\n");
@@ -275,7 +302,7 @@ fn random_start(out: &mut String, data: &ReportData) {
     );
 }
 
-fn timings(out: &mut String, data: &ReportData) {
+fn timings(out: &mut Page, data: &ReportData) {
     out.push_str("<h2 id=\"timings\">Timings</h2>\n<p>Seconds per model, all outputs, one thread, measured in this run on this machine.</p>\n\
         <table><thead><tr><th>step</th><th>time per model</th><th>ratio to the full solve</th></tr></thead><tbody>");
     let full = data.timings.first().map_or(f64::NAN, |t| t.seconds);
@@ -285,9 +312,4 @@ fn timings(out: &mut String, data: &ReportData) {
         let _ = write!(out, "<tr><td>{}</td><td>{}</td><td>{ratio}</td></tr>", escape(&t.what), duration(t.seconds));
     }
     out.push_str("</tbody></table>\n");
-}
-
-fn figure(out: &mut String, svg: &str, caption: &str) {
-    let svg = svg.replacen("<svg ", "<svg role=\"img\" ", 1);
-    let _ = write!(out, "<figure>{svg}<figcaption>{}</figcaption></figure>\n", caption);
 }

@@ -44,8 +44,17 @@ mod figures {
     }
 }
 
-/// The report as one HTML page that needs nothing else.
-pub fn render(data: &ReportData) -> Result<String, ReportError> {
+/// A rendered report: the page, and its figures by name as separate SVG documents.
+#[derive(Debug)]
+pub struct Rendered {
+    /// One HTML page that needs nothing else.
+    pub html: String,
+    /// (file name without extension, SVG).
+    pub figures: Vec<(String, String)>,
+}
+
+/// Draws the figures and the page around them.
+pub fn render(data: &ReportData) -> Result<Rendered, ReportError> {
     html::page(data)
 }
 
