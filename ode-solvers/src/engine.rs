@@ -484,8 +484,8 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         (t.abs() * T::epsilon() * T::of(4.0)).max(options.min_step)
     }
 
-    /// The first component that is not finite: of the slope, of the slope a small step ahead, of the new state.
-    fn culprit<S>(&mut self, l: usize, system: &mut S) -> usize
+    /// The first component that is not finite: of the slope, of the slope a step ahead, of the new state.
+    fn culprit<S>(&mut self, l: usize, step: T, system: &mut S) -> usize
     where
         S: LaneSystem<T, W>,
         P: Stepper<T, S, W>,
@@ -498,10 +498,10 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         let slope = self.stepper.slope();
         for (i, out) in self.out.iter_mut().enumerate() {
             *out = self.y[i];
-            out[l] += self.h[l] * slope[i][l];
+            out[l] += step * slope[i][l];
         }
         let mut t = self.t;
-        t[l] += self.h[l];
+        t[l] += step;
         system.rhs(&t, &self.out, &mut self.error);
         bad(&self.error).or(at_fault).unwrap_or(0)
     }

@@ -12,7 +12,7 @@ impl VanDerPol {
     /// Initial state of the published problem.
     pub const START: [f64; 2] = [2.0, 0.0];
     /// Solution at t = 2 for ε = 1e-6, from the IVP test set (Mazzia & Magherini, release 2.4, 2008, II-9).
-    pub const AT_2: [f64; 2] = [0.170_616_773_217_048_4e1, -0.892_809_701_024_795_5];
+    pub const AT_2: [f64; 2] = [0.170_616_773_217_048_3e1, -0.892_809_701_024_797_5];
 }
 
 impl System for VanDerPol {
