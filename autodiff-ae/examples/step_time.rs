@@ -12,17 +12,17 @@ use std::time::{Duration, Instant};
 mod common;
 use common::{MASSES, MassAction, uniform};
 
-/// Seconds per call: median and best of repeated runs.
-fn time(runs: usize, per_run: usize, mut step: impl FnMut()) -> (f64, f64) {
-    let mut seconds: Vec<f64> = (0..runs)
-        .map(|_| {
-            let t = Instant::now();
-            (0..per_run).for_each(|_| step());
-            t.elapsed().as_secs_f64() / per_run as f64
-        })
-        .collect();
+/// Seconds per call over about a second: median and best. The best is what the code needs when nothing else runs
+/// on the core, the median what it got.
+fn time(mut step: impl FnMut()) -> (f64, f64) {
+    let (start, mut seconds) = (Instant::now(), Vec::new());
+    while start.elapsed() < Duration::from_secs(1) || seconds.len() < 20 {
+        let t = Instant::now();
+        step();
+        seconds.push(t.elapsed().as_secs_f64());
+    }
     seconds.sort_by(f64::total_cmp);
-    (seconds[runs / 2], seconds[0])
+    (seconds[seconds.len() / 2], seconds[0])
 }
 
 /// The first method's step: mini-batch assembled, L0–L3 with gradient, Adam.
@@ -48,7 +48,7 @@ fn paper_step<T: Scalar>(batch: usize, peak: f64) -> Result<(), Error> {
     let (mut bx, mut bxdot) = (Batch::zeros(29, batch), Batch::zeros(29, batch));
     let indices: Vec<usize> = (0..table).map(|_| rng.random_range(0..table)).collect();
     let mut at = 0;
-    let (median, best) = time(21, 4000 / batch.max(8) + 1, || {
+    let (median, best) = time(|| {
         let chosen = &indices[at..at + batch];
         at = (at + batch) % (table - batch);
         let result = bx
@@ -107,7 +107,7 @@ fn wide<T: Scalar>(name: &str, widths: &[usize], samples: usize, peak: f64) -> R
     let mut pass = Pass::new(&net);
     let mut gradient = vec![T::zero(); net.param_len()];
     let mut x_bar = Batch::zeros(net.inputs(), samples);
-    let (median, best) = time(21, 20, || {
+    let (median, best) = time(|| {
         gradient.fill(T::zero());
         let result = pass.forward_reverse(
             &params,
@@ -119,9 +119,7 @@ fn wide<T: Scalar>(name: &str, widths: &[usize], samples: usize, peak: f64) -> R
         assert!(result.is_ok());
     });
     let mut y = Batch::zeros(net.outputs(), samples);
-    let (_, forward) = time(21, 20, || {
-        assert!(pass.predict(&params, &x, &mut y).is_ok())
-    });
+    let (_, forward) = time(|| assert!(pass.predict(&params, &x, &mut y).is_ok()));
     let operations = 2e-9 * (net.multiply_adds() * samples) as f64;
     let (both, alone) = (3.0 * operations / best, operations / forward);
     println!(

@@ -4,6 +4,7 @@ use crate::batch::LANES;
 use crate::buffer::Buffer;
 use crate::simd::Panels;
 use crate::{Mlp, Scalar};
+use std::ops::Range;
 
 /// The weights of a network in the kernels' order, packed once per step and shared by all chunks.
 #[derive(Debug)]
@@ -73,6 +74,29 @@ pub(crate) enum Keep {
     Output,
     /// What the reverse pass needs.
     Reverse,
+}
+
+/// A block of the product's operand larger than this leaves the first-level cache before its next use.
+const OPERAND_BYTES: usize = 32 << 10;
+
+/// Ranges of a layer's inputs and outputs to work on together, for products over `depth` features: one block while
+/// that stays in the first-level cache (the activation follows while it is there), else the whole chunk, so that
+/// each panel of weights is fetched once per chunk.
+fn groups<T>(
+    blocks: usize,
+    inputs: usize,
+    outputs: usize,
+    depth: usize,
+) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    let group = if depth * LANES * size_of::<T>() > OPERAND_BYTES {
+        blocks
+    } else {
+        1
+    };
+    (0..blocks).step_by(group.max(1)).map(move |b| {
+        let range = |width: usize| b * width * LANES..(b + group).min(blocks) * width * LANES;
+        (range(inputs), range(outputs))
+    })
 }
 
 /// Workspace of one network on one chunk.
@@ -158,9 +182,7 @@ impl<T: Scalar> Tape<T> {
                 Some(previous) => (&previous.value, &previous.tangent),
                 None => (&self.input, &self.input_tangent),
             };
-            for b in 0..blocks {
-                let i = b * layer.inputs * LANES..(b + 1) * layer.inputs * LANES;
-                let o = b * layer.outputs * LANES..(b + 1) * layer.outputs * LANES;
+            for (i, o) in groups::<T>(blocks, layer.inputs, layer.outputs, layer.inputs) {
                 table.product(
                     &weights.forward[l],
                     true,
@@ -234,9 +256,7 @@ impl<T: Scalar> Tape<T> {
             let go_on = l > 0 || want_input;
             let [bar, next] = &mut self.bar;
             let [tangent_bar, tangent_next] = &mut self.tangent_bar;
-            for b in 0..self.blocks {
-                let i = b * layer.inputs * LANES..(b + 1) * layer.inputs * LANES;
-                let o = b * layer.outputs * LANES..(b + 1) * layer.outputs * LANES;
+            for (i, o) in groups::<T>(self.blocks, layer.inputs, layer.outputs, layer.outputs) {
                 let tangents = self
                     .with_tangent
                     .then(|| (&mut tangent_bar[o.clone()], &tape.curve[o.clone()]));

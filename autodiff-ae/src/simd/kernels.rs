@@ -19,6 +19,9 @@ macro_rules! with_rows {
     };
 }
 
+/// Bytes of x that the weight gradient works on at a time: half of a 48 KiB first-level cache, which y shares.
+const COLUMN_BYTES: usize = 24 << 10;
+
 /// y = W x (+ b) on `blocks` blocks. `panels` holds W in tiles of `tile` rows: `[tile][1 + depth][row]`, the first line being b.
 ///
 /// # Safety
@@ -35,20 +38,26 @@ pub(super) unsafe fn product<V: Vector>(
     y: *mut V::T,
     blocks: usize,
 ) {
-    for b in 0..blocks {
-        let mut first = 0;
-        let mut panel = panels;
-        while first < rows {
-            let valid = tile.min(rows - first);
+    let mut first = 0;
+    let mut panel = panels;
+    while first < rows {
+        let valid = tile.min(rows - first);
+        for b in 0..blocks {
             // SAFETY: within the lengths that the caller guarantees.
             unsafe {
                 let x = x.add(b * depth * LANES);
                 let y = y.add((b * rows + first) * LANES);
-                with_rows!(V::TILE, tile, [1 2 3 4 5 6 7 8 9 10 11 12], product_tile::<V, R>(panel, depth, bias, x, y, valid));
-                panel = panel.add((1 + depth) * tile);
+                with_rows!(
+                    V::TILE,
+                    tile,
+                    [1 2 3 4 5 6 7 8 9 10 11 12],
+                    product_tile::<V, R>(panel, depth, bias, x, y, valid)
+                );
             }
-            first += tile;
         }
+        // SAFETY: at most one past the last panel.
+        panel = unsafe { panel.add((1 + depth) * tile) };
+        first += tile;
     }
 }
 
@@ -110,27 +119,30 @@ pub(super) unsafe fn weight_gradient<V: Vector>(
     bias_gradient: *mut V::T,
 ) {
     let tiles = rows.div_ceil(V::WEIGHT_ROWS);
-    let (base, extra) = (rows / tiles, rows % tiles);
-    let mut first = 0;
-    for t in 0..tiles {
-        let tile = base + usize::from(t < extra);
-        // SAFETY: within the lengths that the caller guarantees.
-        unsafe {
-            let mut column = 0;
-            while column < depth {
-                with_rows!(
-                    V::WEIGHT_ROWS,
-                    tile,
-                    [1 2 3 4 5 6],
-                    weight_tile::<V, R>(y, x, rows, depth, blocks, first, column, gradient)
-                );
-                column += 4;
-            }
-            for r in first..first + tile {
-                *bias_gradient.add(r) += row_sum::<V>(y[0].add(r * LANES), rows, blocks);
+    let streams = if x[1].is_null() { 1 } else { 2 };
+    // Columns of x that together stay in the first-level cache while all rows of y pass by.
+    let group =
+        (COLUMN_BYTES / (streams * blocks.max(1) * LANES * size_of::<V::T>()) / 4).max(1) * 4;
+    for left in (0..depth).step_by(group) {
+        for t in 0..tiles {
+            let first = t * rows / tiles;
+            let tile = (t + 1) * rows / tiles - first;
+            for column in (left..(left + group).min(depth)).step_by(4) {
+                // SAFETY: within the lengths that the caller guarantees.
+                unsafe {
+                    with_rows!(
+                        V::WEIGHT_ROWS,
+                        tile,
+                        [1 2 3 4 5 6],
+                        weight_tile::<V, R>(y, x, rows, depth, blocks, first, column, gradient)
+                    );
+                }
             }
         }
-        first += tile;
+    }
+    for r in 0..rows {
+        // SAFETY: within the lengths that the caller guarantees.
+        unsafe { *bias_gradient.add(r) += row_sum::<V>(y[0].add(r * LANES), rows, blocks) };
     }
 }
 

@@ -238,3 +238,60 @@ fn a_vectorised_closure_returns_what_it_computes() {
     let sum = vectorised(|| x.iter().map(|v| v * 2.0).sum::<f64>());
     assert_eq!(sum, x.iter().map(|v| v * 2.0).sum::<f64>());
 }
+
+/// Rates of the kernels alone; `cargo test --release -p autodiff-ae --lib -- --ignored --nocapture kernel_rates`.
+#[test]
+#[ignore = "a measurement"]
+fn kernel_rates() {
+    let best = |mut f: Box<dyn FnMut() + '_>| {
+        (0..400).fold(f64::INFINITY, |b, _| {
+            let t = std::time::Instant::now();
+            f();
+            b.min(t.elapsed().as_secs_f64())
+        })
+    };
+    for isa in Isa::available() {
+        let table = f32::table_of(isa);
+        let peak = best(Box::new(|| {
+            std::hint::black_box(table.peak(20_000, std::hint::black_box(0.5)));
+        }));
+        println!(
+            "{isa:?} peak {:.0}",
+            table.peak(1, 0.5).0 * 20_000.0 / peak * 1e-9
+        );
+        for (rows, depth, blocks) in [
+            (128, 128, 8),
+            (128, 128, 4),
+            (128, 128, 1),
+            (128, 29, 8),
+            (29, 128, 8),
+            (5, 128, 8),
+            (32, 29, 1),
+        ] {
+            let mut panels = Panels::new(table, rows, depth);
+            let mut x = Buffer::<f32>::zeros(blocks * depth * LANES);
+            let mut y = Buffer::<f32>::zeros(blocks * rows * LANES);
+            x.copy_from_slice(&uniform(blocks * depth * LANES, 1));
+            y.copy_from_slice(&uniform(blocks * rows * LANES, 2));
+            let (w, b) = (uniform::<f32>(rows * depth, 3), uniform::<f32>(rows, 4));
+            let flop = 2e-9 * (rows * depth * blocks * LANES) as f64;
+            let pack = best(Box::new(|| panels.pack(&w, &b)));
+            let mut transposed = Panels::new(table, depth, rows);
+            let pack_transposed = best(Box::new(|| transposed.pack_transposed(&w)));
+            let (mut gw, mut gb) = (w.clone(), b.clone());
+            let weight = best(Box::new(|| {
+                table.weight_gradient(&y, &x, None, &mut gw, &mut gb)
+            }));
+            let product = best(Box::new(|| table.product(&panels, true, &x, &mut y)));
+            let silu = best(Box::new(|| table.activate(Activation::Silu, &mut y, None)));
+            println!(
+                "{rows}×{depth}×{blocks}: product {:.0}, weight gradient {:.0} GFLOP/s; pack {:.2} {:.2} µs; silu {:.2} ns/value",
+                flop / product,
+                flop / weight,
+                pack * 1e6,
+                pack_transposed * 1e6,
+                silu * 1e9 / (rows * blocks * LANES) as f64
+            );
+        }
+    }
+}
