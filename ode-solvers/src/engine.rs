@@ -472,7 +472,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             too_small.then_some(Failure::StepTooSmall { step })
         } else if too_small || lane.not_finite > MOST_NOT_FINITE {
             Some(Failure::NotFinite {
-                component: self.culprit(l, system),
+                component: self.culprit(l, step / factor, system),
             })
         } else {
             None
