@@ -178,8 +178,20 @@ impl RunConfig {
 
     /// The complete configuration as TOML.
     pub fn to_toml(&self) -> Result<String, Error> {
-        let body = toml::to_string_pretty(self).map_err(|e| Error::Usage(format!("configuration: {e}")))?;
+        let body = toml::to_string(self).map_err(|e| Error::Usage(format!("configuration: {e}")))?;
+        let body: String = body.lines().map(|line| tidy(line) + "\n").collect();
         Ok(format!("# Complete configuration: `surrogate run --config` with this file repeats the run.\n{body}"))
+    }
+}
+
+/// `atol = 1e-20` for `atol = 0.00000000000000000001`: the same number, readable.
+fn tidy(line: &str) -> String {
+    match line.split_once(" = ") {
+        Some((key, value)) if value.contains('.') && value.len() > 7 => match value.parse::<f64>() {
+            Ok(number) => format!("{key} = {number:e}"),
+            Err(_) => line.to_owned(),
+        },
+        _ => line.to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::config::RunConfig;
 use crate::error::Error;
 use crate::judge::Judgement;
 use crate::report::data::{
-    LatentReaction, LossCurve, ModelCurves, RandomStart, ReportData, Score, SpeciesQuantiles, SpeciesVerdict, Timing,
+    LatentReaction, LossCurve, ModelCurves, RandomStart, ReportData, Score, Quantiles, SpeciesVerdict, Timing,
 };
 use crate::report::{duration, paper};
 use latent_ode::{Dataset, Evaluation, FLOOR, Record, Surrogate};
@@ -146,15 +146,8 @@ fn scores(judgement: &Judgement) -> Vec<(String, String)> {
     rows.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn quantiles(e: &Evaluation) -> Vec<SpeciesQuantiles> {
-    let of = |(i, species): (usize, &String)| {
-        let mut quantiles = [f64::NAN; 5];
-        for (slot, value) in quantiles.iter_mut().zip(e.quantiles(i, &LEVELS)) {
-            *slot = value;
-        }
-        SpeciesQuantiles { species: species.clone(), quantiles }
-    };
-    e.labels.iter().enumerate().map(of).collect()
+fn quantiles(e: &Evaluation) -> Vec<Quantiles> {
+    (0..e.labels.len()).map(|i| e.quantiles(i, &LEVELS).try_into().unwrap_or([f64::NAN; 5])).collect()
 }
 
 /// Best, median and worst test model by the rollout's mean log10 Δr; fewer where there are fewer.

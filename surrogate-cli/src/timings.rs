@@ -11,6 +11,9 @@ use std::time::Instant;
 /// Repetitions of the quick parts; the quickest counts.
 const REPETITIONS: usize = 7;
 
+/// A model that takes more than this many times the median steps oscillates at late times.
+const OSCILLATING: usize = 5;
+
 /// Runs something on a pool of one thread; its result and the wall time in seconds.
 pub fn on_one_thread<R: Send>(work: impl FnOnce() -> R + Send) -> Result<(R, f64), Error> {
     let pool = rayon::ThreadPoolBuilder::new()
@@ -33,18 +36,28 @@ pub fn measure(
     truth: Tolerances,
 ) -> Result<Vec<Timing>, Error> {
     let (test, times) = (dataset.test(), dataset.timesteps());
-    let models = test.samples() as f64;
-    let states: Vec<f64> = (0..test.samples()).flat_map(|m| test.state(m, 0).iter().copied()).collect();
-    let loose = Tolerances { rtol: 1e-3, atol: 1e-14 };
-    let full = |tolerances: Tolerances| -> Result<f64, Error> {
-        let work = || solver::solve(network, &states, &[environment], times, tolerances, &|_| (), interrupt::flag());
+    let environment = [environment];
+    let solve = |models: &[usize], tolerances: Tolerances| -> Result<(f64, usize), Error> {
+        let initial: Vec<f64> = models.iter().flat_map(|&m| test.state(m, 0).iter().copied()).collect();
+        let work = || solver::solve(network, &initial, &environment, times, tolerances, &|_| (), interrupt::flag());
         let (batch, _) = on_one_thread(work)?;
-        Ok(batch?.seconds / models)
+        let batch = batch?;
+        Ok((batch.seconds, batch.statistics.steps))
     };
-    let name = |t: Tolerances| format!("full solve, rtol {:e}, atol {:e} cm⁻³", t.rtol, t.atol);
+    let loose = Tolerances { rtol: 1e-3, atol: 1e-14 };
+    let alone = |models: &[usize], tolerances: Tolerances| -> Result<Vec<(f64, usize)>, Error> {
+        models.iter().map(|&m| solve(&[m], tolerances)).collect()
+    };
+    let steady = steady(&alone(&(0..test.samples()).collect::<Vec<_>>(), truth)?);
+    let models = steady.len().max(1) as f64;
+    let states: Vec<f64> = steady.iter().flat_map(|&m| test.state(m, 0).iter().copied()).collect();
     let mut timings = Vec::new();
     for tolerances in [truth, loose] {
-        timings.push(Timing { what: name(tolerances), seconds: full(tolerances)? });
+        let name = format!("full solve, rtol {:e}, atol {:e} cm⁻³", tolerances.rtol, tolerances.atol);
+        let one_by_one = alone(&steady, tolerances)?.iter().map(|r| r.0).sum::<f64>() / models;
+        timings.push(Timing { what: format!("{name}, one model at a time"), seconds: one_by_one, full: true });
+        let (batch, _) = solve(&steady, tolerances)?;
+        timings.push(Timing { what: format!("{name}, in lanes"), seconds: batch / models, full: true });
     }
     let latents: Vec<f64> = {
         let rollouts = surrogate.rollout_all(&states, times, &Control::default())?;
@@ -63,9 +76,20 @@ pub fn measure(
     let decode = quickest(&|| surrogate.decode(&latents).map(drop))?;
     let rollout = quickest(&|| surrogate.rollout_all(&states, times, &Control::default()).map(drop))?;
     let latent = (rollout - encode - decode).max(0.0);
-    timings.push(Timing { what: "surrogate, everything".into(), seconds: rollout });
-    timings.push(Timing { what: "of this: encode one state".into(), seconds: encode });
-    timings.push(Timing { what: "of this: solve the latent network".into(), seconds: latent });
-    timings.push(Timing { what: format!("of this: decode {} outputs", times.len()), seconds: decode });
+    let parts = [
+        ("surrogate, everything".to_owned(), rollout),
+        ("of this: encode one state".to_owned(), encode),
+        ("of this: solve the latent network".to_owned(), latent),
+        (format!("of this: decode {} outputs", times.len()), decode),
+    ];
+    timings.extend(parts.map(|(what, seconds)| Timing { what, seconds, full: false }));
     Ok(timings)
+}
+
+/// Models that took at most [`OSCILLATING`] times the median number of steps.
+fn steady(solves: &[(f64, usize)]) -> Vec<usize> {
+    let mut steps: Vec<usize> = solves.iter().map(|s| s.1).collect();
+    steps.sort_unstable();
+    let limit = steps.get(steps.len() / 2).map_or(0, |median| OSCILLATING * median);
+    (0..solves.len()).filter(|&m| solves[m].1 <= limit).collect()
 }

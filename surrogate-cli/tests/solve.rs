@@ -47,7 +47,7 @@ fn species_not_named_are_counted_on_stderr() {
 fn rows_override_conditions_and_threads_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "a.csv", "H2,C+,E,temperature,cosmic_ray_rate\n1e4,1,1,20,1e-17\n1e4,1,1,50,1e-16\n");
-    write(folder.path(), "b.csv", "h2,c+,e-\n1e4,1,1\n");
+    write(folder.path(), "b.csv", "H2,C+,e-\n1e4,1,1\n");
     call(folder.path(), "solve --initial a.csv --out a.h5 --threads 2").expect(0);
     call(folder.path(), "solve --initial a.csv --out a1.h5").expect(0);
     call(folder.path(), "solve --initial b.csv --out b.h5 --temperature 20 --cosmic-ray-rate 1e-17").expect(0);

@@ -25,13 +25,7 @@ pub struct SpeciesVerdict {
 }
 
 /// Quantiles of log10 Δr of one species: 5, 25, 50, 75 and 95 %.
-#[derive(Debug, Clone)]
-pub struct SpeciesQuantiles {
-    /// Species name.
-    pub species: String,
-    /// The five quantiles, ascending.
-    pub quantiles: [f64; 5],
-}
+pub type Quantiles = [f64; 5];
 
 /// Number densities of one test model over time, species × times, log10 of cm⁻³.
 #[derive(Debug, Clone)]
@@ -83,6 +77,8 @@ pub struct Timing {
     pub what: String,
     /// Seconds per model on one thread.
     pub seconds: f64,
+    /// Whether it is a solve of the full chemistry.
+    pub full: bool,
 }
 
 /// Errors of rollouts started at random times of unseen trajectories, averaged over species.
@@ -119,10 +115,10 @@ pub struct ReportData {
     pub verdict: Vec<SpeciesVerdict>,
     /// Further figures of merit, in the order shown.
     pub scores: Vec<(String, String)>,
-    /// Quantiles per species for the rollout.
-    pub rollout_quantiles: Vec<SpeciesQuantiles>,
+    /// Quantiles per species, in the order of the labels, for the rollout.
+    pub rollout_quantiles: Vec<Quantiles>,
     /// Quantiles per species for decoder of encoder.
-    pub autoencoder_quantiles: Vec<SpeciesQuantiles>,
+    pub autoencoder_quantiles: Vec<Quantiles>,
     /// Test models shown in the figures.
     pub models: Vec<ModelCurves>,
     /// How these were chosen, in words.

@@ -1,6 +1,6 @@
 //! Figure: distribution of the relative error of every species, with the published means and the interpolation's.
 
-use super::data::{ReportData, SpeciesQuantiles};
+use super::data::{ReportData, Quantiles};
 use super::style::{
     Area, Axis, BLUE, DrawError, GREEN, INK, LegendEntry, Mark, SCALE, TEXT, TICK, Ticks, VERMILION, figure, ipx,
     legend, power_of_ten, px, range_of, species, text, tick_positions,
@@ -19,7 +19,7 @@ pub fn draw(data: &ReportData) -> Result<String, DrawError> {
     let (top, bottom) = (38, 42);
     let height = top + ROW * rows + bottom;
     let marks = data.verdict.iter().flat_map(|v| [v.paper.map(|s| s.mean), v.interpolation.map(|s| s.mean)]).flatten();
-    let quantiles = data.rollout_quantiles.iter().chain(&data.autoencoder_quantiles).flat_map(|q| q.quantiles);
+    let quantiles = data.rollout_quantiles.iter().chain(&data.autoencoder_quantiles).flatten().copied();
     let axis = Axis {
         label: String::new(),
         range: range_of(quantiles.chain(marks), 0.03, -4.0..1.0),
@@ -89,15 +89,15 @@ pub fn draw(data: &ReportData) -> Result<String, DrawError> {
 
 fn bar(
     area: &Area<'_>,
-    q: &SpeciesQuantiles,
+    q: &Quantiles,
     at: &impl Fn(f64) -> i32,
     y: i32,
     color: RGBColor,
 ) -> Result<(), DrawError> {
-    if q.quantiles.iter().any(|v| !v.is_finite()) {
+    if q.iter().any(|v| !v.is_finite()) {
         return Ok(());
     }
-    let [q05, q25, q50, q75, q95] = q.quantiles.map(at);
+    let [q05, q25, q50, q75, q95] = q.map(at);
     area.draw(&PathElement::new(vec![(q05, ipx(y)), (q95, ipx(y))], color.stroke_width(SCALE)))?;
     area.draw(&Rectangle::new([(q25, ipx(y - 4)), (q75, ipx(y + 4))], color.mix(0.75).filled()))?;
     area.draw(&Rectangle::new([(q50 - px(1) as i32, ipx(y - 4)), (q50 + px(1) as i32, ipx(y + 4))], WHITE.filled()))

@@ -157,11 +157,18 @@ pub fn species(name: &str) -> String {
     out
 }
 
-/// Tick positions at 1, 2 or 5 times a power of ten (whole numbers for `Log10`, also 4), about `wanted` of them inside the range.
+/// Tick positions, about `wanted` of them inside the range: steps of 1, 2 or 5 times a power of ten; on a logarithmic axis whole
+/// decades, and 2 and 5 times powers of ten where fewer than two decades are shown.
 pub fn tick_positions(axis: &Axis, wanted: usize) -> Vec<f64> {
-    let span = axis.range.end - axis.range.start;
+    let (start, end) = (axis.range.start, axis.range.end);
+    let span = end - start;
     if !span.is_finite() || span <= 0.0 {
         return Vec::new();
+    }
+    if axis.ticks == Ticks::Log10 && span < 2.0 {
+        let decades = start.floor() as i64..=end.floor() as i64;
+        let marks = decades.flat_map(|d| [0.0, 2f64.log10(), 5f64.log10()].map(|m| d as f64 + m));
+        return marks.filter(|m| (start..=end).contains(m)).collect();
     }
     let rough = span / wanted.max(1) as f64;
     let decade = 10f64.powf(rough.log10().floor());
@@ -170,14 +177,19 @@ pub fn tick_positions(axis: &Axis, wanted: usize) -> Vec<f64> {
     if axis.ticks == Ticks::Log10 {
         step = step.max(1.0).round();
     }
-    let first = (axis.range.start / step - 1e-9).ceil() as i64;
-    let last = (axis.range.end / step + 1e-9).floor() as i64;
+    let first = (start / step - 1e-9).ceil() as i64;
+    let last = (end / step + 1e-9).floor() as i64;
     (first..=last).map(|i| i as f64 * step).collect()
 }
 
 fn tick_label(axis: &Axis, ticks: &[f64], value: f64) -> String {
     match axis.ticks {
-        Ticks::Log10 => power_of_ten(value.round() as i64),
+        Ticks::Log10 => {
+            let decade = (value + 1e-9).floor();
+            let mantissa = 10f64.powf(value - decade).round();
+            let power = power_of_ten(decade as i64);
+            if mantissa > 1.5 { format!("{mantissa}×{power}") } else { power }
+        }
         Ticks::Linear => {
             let step = if ticks.len() > 1 { ticks[1] - ticks[0] } else { 1.0 };
             let decimals = (-(step.log10().floor())).clamp(0.0, 6.0) as usize;

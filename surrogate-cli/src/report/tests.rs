@@ -17,13 +17,13 @@ fn sample() -> ReportData {
     .map(String::from)
     .to_vec();
     let times: Vec<f64> = (0..100).map(|i| 10f64.powf(-6.0 + 14.0 * i as f64 / 99.0)).collect();
-    let quantiles = |shift: f64| -> Vec<SpeciesQuantiles> {
+    let quantiles = |shift: f64| -> Vec<Quantiles> {
         labels
             .iter()
             .enumerate()
-            .map(|(i, l)| {
+            .map(|(i, _)| {
                 let c = -1.0 - (i as f64 * 0.7).sin() * 0.4 + shift;
-                SpeciesQuantiles { species: l.clone(), quantiles: [c - 1.2, c - 0.5, c, c + 0.4, c + 0.9] }
+                [c - 1.2, c - 0.5, c, c + 0.4, c + 0.9]
             })
             .collect()
     };
@@ -80,8 +80,8 @@ fn sample() -> ReportData {
         }),
         latent_reactions: vec![LatentReaction { equation: "A + A → AA".into(), coefficient: 1.234e-5 }],
         timings: vec![
-            Timing { what: "full solve".into(), seconds: 1e-3 },
-            Timing { what: "encode".into(), seconds: 2e-6 },
+            Timing { what: "full solve".into(), seconds: 1e-3, full: true },
+            Timing { what: "encode".into(), seconds: 2e-6, full: false },
         ],
         labels,
     }
@@ -121,7 +121,7 @@ fn gaps_do_not_break_the_page() {
     data.losses.clear();
     data.random_start = None;
     data.latent_reactions.clear();
-    data.rollout_quantiles[0].quantiles = [f64::NAN; 5];
+    data.rollout_quantiles[0] = [f64::NAN; 5];
     let page = render(&data).unwrap().html;
     assert!(!page.contains("NaN") && !page.contains(">inf"));
 }
