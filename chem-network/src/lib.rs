@@ -23,7 +23,7 @@ pub use embedded::{EMBEDDED, embedded};
 pub use environment::{Environment, YEAR};
 pub use error::{Error, Position};
 pub use format::{Format, parse_network, read_network};
-pub use kinetics::{Kinetics, LaneKinetics};
+pub use kinetics::{Kinetics, LaneKinetics, Workspace};
 pub use nalgebra_sparse;
 pub use network::{Network, UnsupportedRow};
 #[cfg(feature = "ode")]

@@ -7,7 +7,7 @@ use stiff_ode_solvers::{Jacobian, LaneJacobian, LaneSystem, SparsityPattern, Sys
 
 use crate::environment::Environment;
 use crate::error::Error;
-use crate::kinetics::{Kinetics, LaneKinetics};
+use crate::kinetics::{Kinetics, LaneKinetics, Workspace};
 
 impl System for Kinetics {
     fn dim(&self) -> usize {
@@ -103,6 +103,7 @@ impl<'a> KineticsBatch<'a> {
         KineticsLanes {
             lanes: LaneKinetics::new(&self.kinetics),
             kinetics: self.kinetics.clone(),
+            workspace: Workspace::new(),
             environments: &self.environments,
             loaded: [None; W],
         }
@@ -114,6 +115,7 @@ impl<'a> KineticsBatch<'a> {
 pub struct KineticsLanes<'a, const W: usize> {
     kinetics: Kinetics,
     lanes: LaneKinetics<W>,
+    workspace: Workspace<W>,
     environments: &'a [Environment],
     /// Environment of every lane, an index.
     loaded: [Option<usize>; W],
@@ -156,9 +158,10 @@ impl<const W: usize> LaneSystem<f64, W> for KineticsLanes<'_, W> {
 
     fn rhs(&mut self, _t: &[f64; W], y: &[[f64; W]], dydt: &mut [[f64; W]]) {
         if self.shared() {
-            self.kinetics.rhs_lanes_dispatched(y, dydt);
+            self.kinetics
+                .rhs_lanes_dispatched(y, dydt, &mut self.workspace);
         } else {
-            self.lanes.rhs_dispatched(y, dydt);
+            self.lanes.rhs_dispatched(y, dydt, &mut self.workspace);
         }
     }
 
@@ -174,9 +177,11 @@ impl<const W: usize> LaneJacobian<f64, W> for KineticsLanes<'_, W> {
 
     fn jacobian(&mut self, _t: &[f64; W], y: &[[f64; W]], values: &mut [[f64; W]]) {
         if self.shared() {
-            self.kinetics.jacobian_lanes_dispatched(y, values);
+            self.kinetics
+                .jacobian_lanes_dispatched(y, values, &mut self.workspace);
         } else {
-            self.lanes.jacobian_dispatched(y, values);
+            self.lanes
+                .jacobian_dispatched(y, values, &mut self.workspace);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The crate is compiled for the baseline of its target; the functions below compile the same
 //! kernels again for AVX2 and AVX-512.
 
-use super::kernel::{Coefficients, evaluate};
+use super::kernel::{Coefficients, Scratch, evaluate};
 use super::plan::Sums;
 
 /// What the machine can do.
@@ -37,18 +37,19 @@ impl Level {
 pub(crate) fn evaluate_at<const W: usize, C: Coefficients<W>>(
     level: Level,
     sums: &Sums,
-    coefficients: C,
+    coefficients: &[C],
     n: &[[f64; W]],
     out: &mut [[f64; W]],
+    terms: &mut Scratch<W>,
 ) {
     match level {
-        Level::Baseline => evaluate(sums, coefficients, n, out),
+        Level::Baseline => evaluate(sums, coefficients, n, out, terms),
         // SAFETY: `Level::detect` found the instructions on this machine.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => unsafe { evaluate_avx2(sums, coefficients, n, out) },
+        Level::Avx2 => unsafe { evaluate_avx2(sums, coefficients, n, out, terms) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { evaluate_avx512(sums, coefficients, n, out) },
+        Level::Avx512 => unsafe { evaluate_avx512(sums, coefficients, n, out, terms) },
     }
 }
 
@@ -56,20 +57,22 @@ pub(crate) fn evaluate_at<const W: usize, C: Coefficients<W>>(
 #[target_feature(enable = "avx2")]
 fn evaluate_avx2<const W: usize, C: Coefficients<W>>(
     sums: &Sums,
-    coefficients: C,
+    coefficients: &[C],
     n: &[[f64; W]],
     out: &mut [[f64; W]],
+    terms: &mut Scratch<W>,
 ) {
-    evaluate(sums, coefficients, n, out);
+    evaluate(sums, coefficients, n, out, terms);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 fn evaluate_avx512<const W: usize, C: Coefficients<W>>(
     sums: &Sums,
-    coefficients: C,
+    coefficients: &[C],
     n: &[[f64; W]],
     out: &mut [[f64; W]],
+    terms: &mut Scratch<W>,
 ) {
-    evaluate(sums, coefficients, n, out);
+    evaluate(sums, coefficients, n, out, terms);
 }

@@ -1,140 +1,170 @@
 //! The inner loops: evaluates the sums of a [`Plan`](super::plan::Plan) for W states at once.
 //! Everything here is inlined into its caller, so that a caller compiled for AVX gets AVX code.
 
-use super::plan::{BLOCK, Sums};
+use super::plan::{BLOCK, Operation, Run, Sums};
 
-/// Coefficients of the terms and weights of a [`Sums`], the same in all lanes or one per lane.
-pub(crate) trait Coefficients<const W: usize>: Copy {
-    /// Coefficients of the terms `start..start + count`.
-    fn get(self, list: List, at: usize) -> [f64; W];
+/// Coefficients of the terms of a [`Sums`], the same in all lanes or one per lane.
+pub(crate) trait Coefficients<const W: usize> {
+    /// Coefficient of a term in every lane.
+    fn lanes(&self) -> [f64; W];
 }
 
-/// Which list of coefficients.
-#[derive(Clone, Copy)]
-pub(crate) enum List {
-    Terms,
-    Weights,
-}
-
-/// The same coefficients in every lane.
-#[derive(Clone, Copy)]
-pub(crate) struct Shared<'a> {
-    pub terms: &'a [f64],
-    pub weights: &'a [f64],
-}
-
-impl<const W: usize> Coefficients<W> for Shared<'_> {
+impl<const W: usize> Coefficients<W> for f64 {
     #[inline(always)]
-    fn get(self, list: List, at: usize) -> [f64; W] {
-        match list {
-            List::Terms => [self.terms[at]; W],
-            List::Weights => [self.weights[at]; W],
-        }
+    fn lanes(&self) -> [f64; W] {
+        [*self; W]
     }
 }
 
-/// Coefficients of their own in every lane.
-#[derive(Clone, Copy)]
-pub(crate) struct PerLane<'a, const W: usize> {
-    pub terms: &'a [[f64; W]],
-    pub weights: &'a [[f64; W]],
+impl<const W: usize> Coefficients<W> for [f64; W] {
+    #[inline(always)]
+    fn lanes(&self) -> [f64; W] {
+        *self
+    }
 }
 
-impl<const W: usize> Coefficients<W> for PerLane<'_, W> {
+/// Values of the terms of one block, on a cache line's boundary: 8 lanes are one line, and a read
+/// across two costs twice.
+#[derive(Debug, Clone)]
+#[repr(align(64))]
+pub(crate) struct Scratch<const W: usize>(pub [[f64; W]; BLOCK]);
+
+impl<const W: usize> Scratch<W> {
     #[inline(always)]
-    fn get(self, list: List, at: usize) -> [f64; W] {
-        match list {
-            List::Terms => self.terms[at],
-            List::Weights => self.weights[at],
-        }
+    pub fn new() -> Self {
+        Self([[0.0; W]; BLOCK])
     }
 }
 
 #[inline(always)]
-fn times<const W: usize>(a: [f64; W], b: [f64; W]) -> [f64; W] {
-    let mut c = a;
+fn times<const W: usize>(mut a: [f64; W], b: &[f64; W]) -> [f64; W] {
     for l in 0..W {
-        c[l] *= b[l];
+        a[l] *= b[l];
     }
-    c
+    a
 }
 
 #[inline(always)]
-fn add<const W: usize>(a: &mut [f64; W], b: &[f64; W]) {
+fn plus<const W: usize>(mut a: [f64; W], b: &[f64; W]) -> [f64; W] {
     for l in 0..W {
         a[l] += b[l];
     }
-}
-
-#[inline(always)]
-fn subtract<const W: usize>(a: &mut [f64; W], b: &[f64; W]) {
-    for l in 0..W {
-        a[l] -= b[l];
-    }
+    a
 }
 
 /// Writes every output of `sums` at the states `n` (species × lanes) into `out` (outputs × lanes).
 #[inline(always)]
-pub(crate) fn evaluate<const W: usize>(
+pub(crate) fn evaluate<const W: usize, C: Coefficients<W>>(
     sums: &Sums,
-    coefficients: impl Coefficients<W>,
+    coefficients: &[C],
     n: &[[f64; W]],
     out: &mut [[f64; W]],
+    scratch: &mut Scratch<W>,
 ) {
+    let terms = &mut scratch.0;
     for &output in &sums.untouched {
         out[output as usize] = [0.0; W];
     }
-    let mut terms = [[0.0; W]; BLOCK];
-    let (mut term, mut weight) = (0, 0);
-    let (mut one, mut two, mut more) = (sums.one.iter(), sums.two.iter(), sums.more.iter());
-    let mut rows = sums.rows.iter();
-    let mut entries = &sums.entries[..];
+    // Slices are cut to equal lengths and zipped: one counter and no checks in the loops.
+    let mut coefficients = coefficients;
+    let (mut one, mut two, mut more) = (&sums.one[..], &sums.two[..], &sums.more[..]);
+    let mut runs = sums.runs.iter();
+    let (mut outputs, mut references) = (&sums.outputs[..], &sums.references[..]);
     for block in &sums.blocks {
         let [constant, linear, quadratic, higher] = block.terms;
-        let mut slots = terms.iter_mut();
-        for slot in slots.by_ref().take(constant) {
-            *slot = coefficients.get(List::Terms, term);
-            term += 1;
+        let (slots, rest) = terms.split_at_mut(constant);
+        for (slot, k) in slots.iter_mut().zip(take(&mut coefficients, constant)) {
+            *slot = k.lanes();
         }
-        for (slot, &a) in slots.by_ref().take(linear).zip(&mut one) {
-            *slot = times(coefficients.get(List::Terms, term), n[a as usize]);
-            term += 1;
+        let (slots, rest) = rest.split_at_mut(linear);
+        let factors = take(&mut one, linear);
+        for ((slot, k), &a) in slots
+            .iter_mut()
+            .zip(take(&mut coefficients, linear))
+            .zip(factors)
+        {
+            *slot = times(k.lanes(), &n[a as usize]);
         }
-        for (slot, &[a, b]) in slots.by_ref().take(quadratic).zip(&mut two) {
-            let product = times(n[a as usize], n[b as usize]);
-            *slot = times(coefficients.get(List::Terms, term), product);
-            term += 1;
+        let (slots, rest) = rest.split_at_mut(quadratic);
+        let factors = take(&mut two, quadratic);
+        let work = slots.iter_mut().zip(take(&mut coefficients, quadratic));
+        for ((slot, k), &[a, b]) in work.zip(factors) {
+            *slot = times(times(k.lanes(), &n[a as usize]), &n[b as usize]);
         }
-        for (slot, factors) in slots.by_ref().take(higher).zip(&mut more) {
-            let mut product = coefficients.get(List::Terms, term);
-            for &a in factors {
-                product = times(product, n[a as usize]);
-            }
-            *slot = product;
-            term += 1;
+        let factors = take(&mut more, higher);
+        let work = rest.iter_mut().zip(take(&mut coefficients, higher));
+        for ((slot, k), factors) in work.zip(factors) {
+            *slot = factors
+                .iter()
+                .fold(k.lanes(), |product, &a| times(product, &n[a as usize]));
         }
-        for i in 0..block.fresh_rows + block.more_rows {
-            let Some(row) = rows.next() else { break };
-            let mut sum = [0.0; W];
-            let (plus, rest) = entries.split_at(row.plus as usize);
-            let (minus, rest) = rest.split_at(row.minus as usize);
-            let (weighted, rest) = rest.split_at(row.weighted as usize);
-            entries = rest;
-            for &at in plus {
-                add(&mut sum, &terms[at as usize % BLOCK]);
+        for run in runs.by_ref().take(block.runs) {
+            let these = take(&mut outputs, run.pieces as usize);
+            let used = take(&mut references, run.pieces as usize * run.length as usize);
+            match run.length {
+                1 => add_up::<W, 1>(run, these, used, terms, out),
+                2 => add_up::<W, 2>(run, these, used, terms, out),
+                3 => add_up::<W, 3>(run, these, used, terms, out),
+                4 => add_up::<W, 4>(run, these, used, terms, out),
+                5 => add_up::<W, 5>(run, these, used, terms, out),
+                6 => add_up::<W, 6>(run, these, used, terms, out),
+                7 => add_up::<W, 7>(run, these, used, terms, out),
+                _ => add_up::<W, 8>(run, these, used, terms, out),
             }
-            for &at in minus {
-                subtract(&mut sum, &terms[at as usize % BLOCK]);
+        }
+    }
+}
+
+/// Cuts the first `count` items off a slice.
+#[inline(always)]
+fn take<'a, T>(slice: &mut &'a [T], count: usize) -> &'a [T] {
+    let (first, rest) = slice.split_at(count);
+    *slice = rest;
+    first
+}
+
+/// The pieces of one run, L references each.
+#[inline(always)]
+fn add_up<const W: usize, const L: usize>(
+    run: &Run,
+    outputs: &[u32],
+    references: &[u8],
+    terms: &[[f64; W]; BLOCK],
+    out: &mut [[f64; W]],
+) {
+    let (pieces, _) = references.as_chunks::<L>();
+    let sum = |piece: &[u8; L]| {
+        let mut sum = terms[piece[0] as usize];
+        for at in &piece[1..] {
+            sum = plus(sum, &terms[*at as usize]);
+        }
+        sum
+    };
+    let work = outputs.iter().zip(pieces);
+    match run.operation {
+        Operation::Set => {
+            for (&output, piece) in work {
+                out[output as usize] = sum(piece);
             }
-            for &at in weighted {
-                let ratio = coefficients.get(List::Weights, weight);
-                add(&mut sum, &times(ratio, terms[at as usize % BLOCK]));
-                weight += 1;
+        }
+        Operation::SetNegative => {
+            for (&output, piece) in work {
+                out[output as usize] = sum(piece).map(|x| -x);
             }
-            if i < block.fresh_rows {
-                out[row.output as usize] = sum;
-            } else {
-                add(&mut out[row.output as usize], &sum);
+        }
+        Operation::Add => {
+            for (&output, piece) in work {
+                let out = &mut out[output as usize];
+                *out = plus(*out, &sum(piece));
+            }
+        }
+        Operation::Subtract => {
+            for (&output, piece) in work {
+                let sum = sum(piece);
+                let out = &mut out[output as usize];
+                for l in 0..W {
+                    out[l] -= sum[l];
+                }
             }
         }
     }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use super::dispatch::{Level, evaluate_at};
-use super::kernel::{PerLane, evaluate};
+use super::kernel::{Scratch, evaluate};
 use super::plan::Plan;
-use super::{Coefficients, Kinetics};
+use super::{Kinetics, Workspace};
 use crate::error::Error;
 
 /// The same network in W lanes, each at an environment of its own.
@@ -15,49 +15,9 @@ use crate::error::Error;
 #[derive(Debug, Clone)]
 pub struct LaneKinetics<const W: usize> {
     plan: Arc<Plan>,
-    rhs: LaneCoefficients<W>,
-    jacobian: LaneCoefficients<W>,
+    rhs: Vec<[f64; W]>,
+    jacobian: Vec<[f64; W]>,
     level: Level,
-}
-
-#[derive(Debug, Clone)]
-struct LaneCoefficients<const W: usize> {
-    terms: Vec<[f64; W]>,
-    weights: Vec<[f64; W]>,
-}
-
-impl<const W: usize> LaneCoefficients<W> {
-    fn splat(one: &Coefficients) -> Self {
-        Self {
-            terms: one.terms.iter().map(|&c| [c; W]).collect(),
-            weights: one.weights.iter().map(|&c| [c; W]).collect(),
-        }
-    }
-
-    fn set(&mut self, lane: usize, one: &Coefficients) {
-        for (all, &c) in self.terms.iter_mut().zip(&one.terms) {
-            all[lane] = c;
-        }
-        for (all, &c) in self.weights.iter_mut().zip(&one.weights) {
-            all[lane] = c;
-        }
-    }
-
-    /// Makes every coefficient of a lane not-a-number.
-    #[cfg(feature = "ode")]
-    fn poison(&mut self, lane: usize) {
-        for all in self.terms.iter_mut().chain(&mut self.weights) {
-            all[lane] = f64::NAN;
-        }
-    }
-
-    #[inline(always)]
-    fn view(&self) -> PerLane<'_, W> {
-        PerLane {
-            terms: &self.terms,
-            weights: &self.weights,
-        }
-    }
 }
 
 impl<const W: usize> LaneKinetics<W> {
@@ -66,8 +26,8 @@ impl<const W: usize> LaneKinetics<W> {
     pub fn new(kinetics: &Kinetics) -> Self {
         Self {
             plan: Arc::clone(&kinetics.plan),
-            rhs: LaneCoefficients::splat(&kinetics.rhs),
-            jacobian: LaneCoefficients::splat(&kinetics.jacobian),
+            rhs: kinetics.rhs.iter().map(|&c| [c; W]).collect(),
+            jacobian: kinetics.jacobian.iter().map(|&c| [c; W]).collect(),
             level: kinetics.level,
         }
     }
@@ -88,8 +48,10 @@ impl<const W: usize> LaneKinetics<W> {
         if !Arc::ptr_eq(&self.plan, &kinetics.plan) {
             return Err(Error::OtherNetwork);
         }
-        self.rhs.set(lane, &kinetics.rhs);
-        self.jacobian.set(lane, &kinetics.jacobian);
+        let pairs = self.rhs.iter_mut().zip(&kinetics.rhs);
+        for (lanes, &one) in pairs.chain(self.jacobian.iter_mut().zip(&kinetics.jacobian)) {
+            lanes[lane] = one;
+        }
         Ok(())
     }
 
@@ -99,7 +61,7 @@ impl<const W: usize> LaneKinetics<W> {
     /// If a slice is too short.
     #[inline(always)]
     pub fn rhs(&self, n: &[[f64; W]], dndt: &mut [[f64; W]]) {
-        evaluate(&self.plan.rhs, self.rhs.view(), n, dndt);
+        evaluate(&self.plan.rhs, &self.rhs, n, dndt, &mut Scratch::new());
     }
 
     /// As [`Kinetics::jacobian_lanes`], every lane with its own rate coefficients.
@@ -108,7 +70,13 @@ impl<const W: usize> LaneKinetics<W> {
     /// If a slice is too short.
     #[inline(always)]
     pub fn jacobian(&self, n: &[[f64; W]], values: &mut [[f64; W]]) {
-        evaluate(&self.plan.jacobian, self.jacobian.view(), n, values);
+        evaluate(
+            &self.plan.jacobian,
+            &self.jacobian,
+            n,
+            values,
+            &mut Scratch::new(),
+        );
     }
 
     /// [`rhs`](Self::rhs) with the widest vector instructions that this machine has, whatever the
@@ -116,28 +84,42 @@ impl<const W: usize> LaneKinetics<W> {
     ///
     /// # Panics
     /// If a slice is too short.
-    pub fn rhs_dispatched(&self, n: &[[f64; W]], dndt: &mut [[f64; W]]) {
-        evaluate_at(self.level, &self.plan.rhs, self.rhs.view(), n, dndt);
+    pub fn rhs_dispatched(
+        &self,
+        n: &[[f64; W]],
+        dndt: &mut [[f64; W]],
+        workspace: &mut Workspace<W>,
+    ) {
+        let terms = &mut workspace.terms;
+        evaluate_at(self.level, &self.plan.rhs, &self.rhs, n, dndt, terms);
     }
 
     /// [`jacobian`](Self::jacobian) with the widest vector instructions that this machine has.
     ///
     /// # Panics
     /// If a slice is too short.
-    pub fn jacobian_dispatched(&self, n: &[[f64; W]], values: &mut [[f64; W]]) {
+    pub fn jacobian_dispatched(
+        &self,
+        n: &[[f64; W]],
+        values: &mut [[f64; W]],
+        workspace: &mut Workspace<W>,
+    ) {
+        let terms = &mut workspace.terms;
         evaluate_at(
             self.level,
             &self.plan.jacobian,
-            self.jacobian.view(),
+            &self.jacobian,
             n,
             values,
+            terms,
         );
     }
 
     /// Makes a lane yield not-a-number.
     #[cfg(feature = "ode")]
     pub(crate) fn poison(&mut self, lane: usize) {
-        self.rhs.poison(lane);
-        self.jacobian.poison(lane);
+        for lanes in self.rhs.iter_mut().chain(&mut self.jacobian) {
+            lanes[lane] = f64::NAN;
+        }
     }
 }

@@ -12,46 +12,19 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::network::Network;
 use dispatch::{Level, evaluate_at};
-use kernel::{Shared, evaluate};
+use kernel::{Scratch, evaluate};
 pub use lanes::LaneKinetics;
 use plan::{Plan, Sums};
 
-/// Coefficients of a [`Sums`] at one environment.
-#[derive(Debug, Clone)]
-struct Coefficients {
-    terms: Vec<f64>,
-    weights: Vec<f64>,
-}
-
-impl Coefficients {
-    fn new(sums: &Sums) -> Self {
-        Self {
-            terms: vec![0.0; sums.term_recipe.len()],
-            weights: vec![0.0; sums.weight_recipe.len()],
-        }
-    }
-
-    /// Merges rate coefficients k into coefficients of terms and branching ratios.
-    fn fill(&mut self, sums: &Sums, groups: &[Vec<u32>], k: &[f64]) {
-        let total = |group: u32| -> f64 {
-            let members = &groups[group as usize];
-            members.iter().map(|&j| k[j as usize]).sum()
-        };
-        for (value, &(group, scale)) in self.terms.iter_mut().zip(&sums.term_recipe) {
-            *value = scale * total(group);
-        }
-        for (value, (group, changes)) in self.weights.iter_mut().zip(&sums.weight_recipe) {
-            let total = total(*group);
-            let change: f64 = changes.iter().map(|&(j, v)| v * k[j as usize]).sum();
-            *value = if total > 0.0 { change / total } else { 0.0 };
-        }
-    }
-
-    fn shared(&self) -> Shared<'_> {
-        Shared {
-            terms: &self.terms,
-            weights: &self.weights,
-        }
+/// Coefficients of the terms of a [`Sums`] from the rate coefficients k of the reactions.
+fn merge(sums: &Sums, k: &[f64], coefficients: &mut [f64]) {
+    let ranges = sums.recipe_offsets.windows(2);
+    for (coefficient, range) in coefficients.iter_mut().zip(ranges) {
+        let recipe = &sums.recipe[range[0]..range[1]];
+        *coefficient = recipe
+            .iter()
+            .map(|&(j, weight)| weight * k[j as usize])
+            .sum();
     }
 }
 
@@ -82,8 +55,8 @@ pub struct Kinetics {
     k: Vec<f64>,
     /// Takes the new k, so that a refused environment leaves the old ones in place.
     next_k: Vec<f64>,
-    rhs: Coefficients,
-    jacobian: Coefficients,
+    rhs: Vec<f64>,
+    jacobian: Vec<f64>,
     level: Level,
 }
 
@@ -101,8 +74,8 @@ impl Kinetics {
             environment: *environment,
             k: vec![0.0; network.reactions().len()],
             next_k: vec![0.0; network.reactions().len()],
-            rhs: Coefficients::new(&plan.rhs),
-            jacobian: Coefficients::new(&plan.jacobian),
+            rhs: vec![0.0; plan.rhs.recipe_offsets.len() - 1],
+            jacobian: vec![0.0; plan.jacobian.recipe_offsets.len() - 1],
             plan,
             level: Level::detect(),
         };
@@ -161,9 +134,8 @@ impl Kinetics {
     }
 
     fn merge(&mut self) {
-        let groups = &self.plan.groups;
-        self.rhs.fill(&self.plan.rhs, groups, &self.k);
-        self.jacobian.fill(&self.plan.jacobian, groups, &self.k);
+        merge(&self.plan.rhs, &self.k, &mut self.rhs);
+        merge(&self.plan.jacobian, &self.k, &mut self.jacobian);
     }
 
     /// Number of species.
@@ -235,7 +207,7 @@ impl Kinetics {
     /// If a slice is shorter than [`dim`](Self::dim).
     #[inline(always)]
     pub fn rhs_lanes<const W: usize>(&self, n: &[[f64; W]], dndt: &mut [[f64; W]]) {
-        evaluate(&self.plan.rhs, self.rhs.shared(), n, dndt);
+        evaluate(&self.plan.rhs, &self.rhs, n, dndt, &mut Scratch::new());
     }
 
     /// [`jacobian`](Self::jacobian) of W states at once, `values[entry][lane]`, inlined like
@@ -245,7 +217,13 @@ impl Kinetics {
     /// If a slice is too short.
     #[inline(always)]
     pub fn jacobian_lanes<const W: usize>(&self, n: &[[f64; W]], values: &mut [[f64; W]]) {
-        evaluate(&self.plan.jacobian, self.jacobian.shared(), n, values);
+        evaluate(
+            &self.plan.jacobian,
+            &self.jacobian,
+            n,
+            values,
+            &mut Scratch::new(),
+        );
     }
 
     /// [`rhs_lanes`](Self::rhs_lanes) with the widest vector instructions that this machine has,
@@ -253,8 +231,14 @@ impl Kinetics {
     ///
     /// # Panics
     /// If a slice is shorter than [`dim`](Self::dim).
-    pub fn rhs_lanes_dispatched<const W: usize>(&self, n: &[[f64; W]], dndt: &mut [[f64; W]]) {
-        evaluate_at(self.level, &self.plan.rhs, self.rhs.shared(), n, dndt);
+    pub fn rhs_lanes_dispatched<const W: usize>(
+        &self,
+        n: &[[f64; W]],
+        dndt: &mut [[f64; W]],
+        workspace: &mut Workspace<W>,
+    ) {
+        let terms = &mut workspace.terms;
+        evaluate_at(self.level, &self.plan.rhs, &self.rhs, n, dndt, terms);
     }
 
     /// [`jacobian_lanes`](Self::jacobian_lanes) with the widest vector instructions that this
@@ -266,13 +250,38 @@ impl Kinetics {
         &self,
         n: &[[f64; W]],
         values: &mut [[f64; W]],
+        workspace: &mut Workspace<W>,
     ) {
+        let terms = &mut workspace.terms;
         evaluate_at(
             self.level,
             &self.plan.jacobian,
-            self.jacobian.shared(),
+            &self.jacobian,
             n,
             values,
+            terms,
         );
+    }
+}
+
+/// Memory that evaluations over lanes share; without it every call clears its own on the stack.
+#[derive(Debug, Clone)]
+pub struct Workspace<const W: usize> {
+    terms: Box<Scratch<W>>,
+}
+
+impl<const W: usize> Workspace<W> {
+    /// Memory for W lanes.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            terms: Box::new(Scratch::new()),
+        }
+    }
+}
+
+impl<const W: usize> Default for Workspace<W> {
+    fn default() -> Self {
+        Self::new()
     }
 }

@@ -1,79 +1,84 @@
 //! The fixed structure of a network's right-hand side and Jacobian: which products of number
 //! densities are formed and which entries they are added to. Built once, shared by all conditions.
+//!
+//! Reactions with the same reactants share one product of number densities; what they do to a
+//! species is one coefficient times that product. So both the right-hand side and the Jacobian are
+//! sums of terms with sign ±1, and a term is a coefficient, linear in the rate coefficients, times
+//! up to two (rarely more) number densities. Sums are cut into pieces of at most [`LONGEST`]
+//! references and sorted by length, so that the inner loops have fixed lengths and no branches to
+//! mispredict.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::network::Network;
 
-/// Terms held at a time. 64 terms of 8 lanes are 4 KiB: they stay in the first-level cache.
-pub(crate) const BLOCK: usize = 64;
+/// Terms held at a time; a reference to one is a `u8`, which needs no bounds check.
+pub(crate) const BLOCK: usize = 256;
+/// Longest piece of a sum.
+pub(crate) const LONGEST: usize = 8;
 
-/// A run of at most [`BLOCK`] terms and the rows they are added to. Terms are numbered through all
-/// blocks; within a block they are ordered by their number of factors.
+/// A run of at most [`BLOCK`] terms and the pieces of sums that refer to them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Block {
-    /// Number of terms with 0, 1, 2 and more factors.
+    /// Number of terms with 0, 1, 2 and more factors, in this order.
     pub terms: [usize; 4],
-    /// Rows that are written for the first time, then rows that are added to.
-    pub fresh_rows: usize,
-    pub more_rows: usize,
+    /// Number of runs of pieces.
+    pub runs: usize,
 }
 
-/// One output entry's share of a block: `plus + minus + weighted` references to terms.
+/// What a piece of a sum does to its output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Operation {
+    /// Writes it for the first time.
+    Set,
+    /// Writes its negative for the first time.
+    SetNegative,
+    Add,
+    Subtract,
+}
+
+/// Pieces of the same operation and length.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Row {
-    pub output: u32,
-    pub plus: u8,
-    pub minus: u8,
-    pub weighted: u8,
+pub(crate) struct Run {
+    pub operation: Operation,
+    /// References per piece, 1 to [`LONGEST`].
+    pub length: u8,
+    /// Number of pieces, each with one output.
+    pub pieces: u32,
 }
 
-/// Outputs as sums of terms, each term a coefficient times a product of number densities.
-///
-/// A term belongs to one group of reactions with the same reactants; its coefficient is a constant
-/// times the sum of their rate coefficients. Outputs that all reactions of the group change alike
-/// take the term with sign ±1; the others take it with a weight, the branching ratio.
+/// Outputs as signed sums of terms.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sums {
     pub blocks: Vec<Block>,
-    /// Factors of the terms with one, two and more factors.
+    /// Factors of the terms with one, two and more factors, block after block.
     pub one: Vec<u32>,
     pub two: Vec<[u32; 2]>,
     pub more: Vec<Vec<u32>>,
-    pub rows: Vec<Row>,
-    /// References of the rows, in order plus, minus, weighted; numbers within the block.
-    pub entries: Vec<u8>,
-    /// Outputs that no row writes.
+    pub runs: Vec<Run>,
+    /// Output of every piece.
+    pub outputs: Vec<u32>,
+    /// References of every piece: numbers of terms within the block.
+    pub references: Vec<u8>,
+    /// Outputs that no piece writes.
     pub untouched: Vec<u32>,
-    /// Group and constant factor of each term.
-    pub term_recipe: Vec<(u32, f64)>,
-    /// Group of each weighted entry and its (reaction, change) pairs.
-    pub weight_recipe: Vec<(u32, Vec<(u32, f64)>)>,
+    /// Coefficient of term t: Σ weight · k over `recipe[recipe_offsets[t]..recipe_offsets[t + 1]]`.
+    pub recipe_offsets: Vec<usize>,
+    pub recipe: Vec<(u32, f64)>,
 }
 
-/// What to compile into [`Sums`]: a term and the outputs of each of its group's reactions.
+/// A term to be placed: its factors, its coefficient as (reaction, weight), its signed outputs.
 struct Term {
-    group: u32,
-    scale: f64,
     factors: Vec<u32>,
-    /// (output, how) for every output the term changes.
-    targets: Vec<(u32, Target)>,
+    recipe: Vec<(u32, f64)>,
+    plus: Vec<u32>,
+    minus: Vec<u32>,
 }
 
-/// How a group changes an output.
-#[derive(Clone)]
-enum Target {
-    /// All reactions alike, by this small integer.
-    Alike(i32),
-    /// By (reaction, change).
-    Branching(Vec<(u32, f64)>),
-}
-
-/// Groups of reactions with the same reactants, and the two compiled sums.
+/// The two compiled sums and the structure of the Jacobian.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub species: usize,
-    pub groups: Vec<Vec<u32>>,
     pub rhs: Sums,
     pub jacobian: Sums,
     pub column_offsets: Vec<usize>,
@@ -84,100 +89,114 @@ impl Plan {
     pub fn new(network: &Network) -> Self {
         let species = network.species().len();
         let (column_offsets, row_indices) = network.jacobian_pattern();
-        let mut numbers: HashMap<Vec<usize>, usize> = HashMap::new();
-        let mut groups: Vec<Vec<u32>> = Vec::new();
-        let mut reactants: Vec<Vec<usize>> = Vec::new();
-        for (j, reaction) in network.reactions().iter().enumerate() {
-            let mut key = reaction.reactants.clone();
-            key.sort_unstable();
-            let group = *numbers.entry(key.clone()).or_insert_with(|| {
-                groups.push(Vec::new());
-                reactants.push(key);
-                groups.len() - 1
-            });
-            groups[group].push(j as u32);
-        }
-
-        let mut rhs_terms = Vec::new();
-        let mut jacobian_terms: Vec<(usize, Term)> = Vec::new();
-        for (g, members) in groups.iter().enumerate() {
-            let targets = targets(network, members);
-            let factors = &reactants[g];
-            rhs_terms.push(Term {
-                group: g as u32,
-                scale: 1.0,
-                factors: factors.iter().map(|&i| i as u32).collect(),
-                targets: targets.clone(),
-            });
-            let mut distinct = factors.clone();
-            distinct.dedup();
-            for &column in &distinct {
-                let order = factors.iter().filter(|&&i| i == column).count();
-                let mut rest: Vec<u32> = factors.iter().map(|&i| i as u32).collect();
-                if let Some(at) = factors.iter().position(|&i| i == column) {
-                    rest.remove(at);
-                }
-                let slot = |row: u32| -> Option<u32> {
-                    let range = column_offsets[column]..column_offsets[column + 1];
-                    let place = row_indices[range.clone()].binary_search(&(row as usize));
-                    place.ok().map(|at| (range.start + at) as u32)
-                };
-                let targets = targets
-                    .iter()
-                    .filter_map(|(row, target)| Some((slot(*row)?, target.clone())));
-                jacobian_terms.push((
-                    column,
-                    Term {
-                        group: g as u32,
-                        scale: order as f64,
-                        factors: rest,
-                        targets: targets.collect(),
-                    },
-                ));
-            }
+        let rhs_terms = merged_terms(network);
+        let mut by_column: Vec<(u32, Term)> = Vec::new();
+        for term in &rhs_terms {
+            by_column.extend(derivatives(term, &column_offsets, &row_indices));
         }
         // By column, so that an entry's terms lie in as few blocks as possible.
-        jacobian_terms.sort_by_key(|(column, _)| *column);
-        let jacobian_terms: Vec<Term> = jacobian_terms.into_iter().map(|(_, term)| term).collect();
+        by_column.sort_by_key(|(column, _)| *column);
+        let jacobian_terms: Vec<Term> = by_column.into_iter().map(|(_, term)| term).collect();
         Self {
             species,
             rhs: Sums::compile(&rhs_terms, species),
             jacobian: Sums::compile(&jacobian_terms, row_indices.len()),
-            groups,
             column_offsets,
             row_indices,
         }
     }
 }
 
-/// Every species that a group of reactions changes, and how.
-fn targets(network: &Network, members: &[u32]) -> Vec<(u32, Target)> {
-    let mut changes: Vec<(usize, u32, i32)> = Vec::new();
-    for &j in members {
-        let net = network.reactions()[j as usize].net();
-        changes.extend(net.into_iter().map(|(i, change)| (i, j, change)));
+/// The terms of the right-hand side. Of the reactions with the same reactants, the species that all
+/// change alike take one common term; every other species takes one with its own weights, shared
+/// among species with the same weights.
+fn merged_terms(network: &Network) -> Vec<Term> {
+    let mut groups: BTreeMap<Vec<usize>, Vec<u32>> = BTreeMap::new();
+    for (j, reaction) in network.reactions().iter().enumerate() {
+        let mut reactants = reaction.reactants.clone();
+        reactants.sort_unstable();
+        groups.entry(reactants).or_default().push(j as u32);
     }
-    changes.sort_by_key(|&(i, _, _)| i);
-    changes
-        .chunk_by(|a, b| a.0 == b.0)
-        .map(|chunk| {
-            let first = chunk[0].2;
-            let alike = chunk.len() == members.len() && chunk.iter().all(|c| c.2 == first);
-            let target = if alike && first.abs() <= 3 {
-                Target::Alike(first)
+    let mut terms = Vec::new();
+    for (reactants, members) in &groups {
+        // Per species the change by each member that changes it.
+        let mut changes: BTreeMap<usize, Vec<(u32, i32)>> = BTreeMap::new();
+        for &j in members {
+            for (i, change) in network.reactions()[j as usize].net() {
+                changes.entry(i).or_default().push((j, change));
+            }
+        }
+        let mut by_weights: BTreeMap<Vec<(u32, i32)>, (Vec<u32>, Vec<u32>)> = BTreeMap::new();
+        for (i, mut weights) in changes {
+            let first = weights[0].1;
+            let alike = weights.len() == members.len() && weights.iter().all(|w| w.1 == first);
+            let times = if alike && first.abs() <= 3 {
+                first.abs()
             } else {
-                Target::Branching(chunk.iter().map(|c| (c.1, f64::from(c.2))).collect())
+                1
             };
-            (chunk[0].0 as u32, target)
-        })
-        .collect()
+            for (_, weight) in &mut weights {
+                *weight = *weight * first.signum() / times;
+            }
+            let (plus, minus) = by_weights.entry(weights).or_default();
+            let list = if first > 0 { plus } else { minus };
+            list.extend((0..times).map(|_| i as u32));
+        }
+        terms.extend(by_weights.into_iter().map(|(weights, (plus, minus))| {
+            Term {
+                factors: reactants.iter().map(|&i| i as u32).collect(),
+                recipe: weights
+                    .into_iter()
+                    .map(|(j, w)| (j, f64::from(w)))
+                    .collect(),
+                plus,
+                minus,
+            }
+        }));
+    }
+    terms
+}
+
+/// The derivatives of a term with respect to each of its factors, with outputs in the Jacobian.
+fn derivatives<'a>(
+    term: &'a Term,
+    offsets: &'a [usize],
+    rows: &'a [usize],
+) -> impl Iterator<Item = (u32, Term)> + 'a {
+    let mut distinct = term.factors.clone();
+    distinct.dedup();
+    distinct.into_iter().map(move |column| {
+        let order = term.factors.iter().filter(|&&i| i == column).count() as f64;
+        let mut factors = term.factors.clone();
+        if let Some(at) = factors.iter().position(|&i| i == column) {
+            factors.remove(at);
+        }
+        let range = offsets[column as usize]..offsets[column as usize + 1];
+        // The pattern has an entry for every species that a reaction changes.
+        let entry = |&row: &u32| {
+            let at = rows[range.clone()].binary_search(&(row as usize));
+            at.ok().map(|at| (range.start + at) as u32)
+        };
+        let derivative = Term {
+            factors,
+            recipe: term.recipe.iter().map(|&(j, w)| (j, w * order)).collect(),
+            plus: term.plus.iter().filter_map(entry).collect(),
+            minus: term.minus.iter().filter_map(entry).collect(),
+        };
+        (column, derivative)
+    })
 }
 
 impl Sums {
     fn compile(terms: &[Term], outputs: usize) -> Self {
-        let mut sums = Self::default();
+        let mut sums = Self {
+            recipe_offsets: vec![0],
+            ..Self::default()
+        };
         let mut written = vec![false; outputs];
-        for chunk in terms.chunks(BLOCK) {
+        // Blocks of equal size.
+        let blocks = terms.len().div_ceil(BLOCK).max(1);
+        for chunk in terms.chunks(terms.len().div_ceil(blocks).max(1)) {
             sums.push_block(chunk, &mut written);
         }
         sums.untouched = (0..outputs as u32)
@@ -190,9 +209,8 @@ impl Sums {
         let mut ordered: Vec<&Term> = chunk.iter().collect();
         ordered.sort_by_key(|term| term.factors.len().min(3));
         let mut block = Block::default();
-        let mut shares: HashMap<u32, Share> = HashMap::new();
+        let mut shares: HashMap<u32, (Vec<u8>, Vec<u8>)> = HashMap::new();
         for (place, term) in ordered.iter().enumerate() {
-            let place = place as u8;
             block.terms[term.factors.len().min(3)] += 1;
             match term.factors[..] {
                 [] => {}
@@ -200,64 +218,46 @@ impl Sums {
                 [a, b] => self.two.push([a, b]),
                 _ => self.more.push(term.factors.clone()),
             }
-            self.term_recipe.push((term.group, term.scale));
-            for (output, target) in &term.targets {
-                let share = shares.entry(*output).or_default();
-                match target {
-                    Target::Alike(change) => {
-                        let list = if *change > 0 {
-                            &mut share.plus
-                        } else {
-                            &mut share.minus
-                        };
-                        list.extend((0..change.unsigned_abs()).map(|_| place));
-                    }
-                    Target::Branching(changes) => {
-                        share.weighted.push((place, term.group, changes.clone()));
-                    }
+            self.recipe.extend(&term.recipe);
+            self.recipe_offsets.push(self.recipe.len());
+            for &output in &term.plus {
+                shares.entry(output).or_default().0.push(place as u8);
+            }
+            for &output in &term.minus {
+                shares.entry(output).or_default().1.push(place as u8);
+            }
+        }
+        let mut pieces: Vec<(Operation, usize, u32, Vec<u8>)> = Vec::new();
+        for (output, (plus, minus)) in shares {
+            let mut fresh = !std::mem::replace(&mut written[output as usize], true);
+            for (references, first, later) in [
+                (plus, Operation::Set, Operation::Add),
+                (minus, Operation::SetNegative, Operation::Subtract),
+            ] {
+                let count = references.len().div_ceil(LONGEST).max(1);
+                for piece in references.chunks(references.len().div_ceil(count).max(1)) {
+                    let operation = if std::mem::take(&mut fresh) {
+                        first
+                    } else {
+                        later
+                    };
+                    pieces.push((operation, piece.len(), output, piece.to_vec()));
                 }
             }
         }
-        // A row counts in u8: more than 255 signed entries (64 terms of ±3 at most 192) cannot be.
-        let mut shares: Vec<(u32, Share)> = shares.into_iter().collect();
-        // Equal loop counts next to each other, so that branches are predicted.
-        shares.sort_by_key(|(output, s)| {
-            (
-                written[*output as usize],
-                s.plus.len(),
-                s.minus.len(),
-                s.weighted.len(),
-                *output,
-            )
-        });
-        for (output, share) in shares {
-            if written[output as usize] {
-                block.more_rows += 1;
-            } else {
-                block.fresh_rows += 1;
-            }
-            self.rows.push(Row {
-                output,
-                plus: share.plus.len() as u8,
-                minus: share.minus.len() as u8,
-                weighted: share.weighted.len() as u8,
+        pieces.sort();
+        for run in pieces.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            block.runs += 1;
+            self.runs.push(Run {
+                operation: run[0].0,
+                length: run[0].1 as u8,
+                pieces: run.len() as u32,
             });
-            self.entries.extend(&share.plus);
-            self.entries.extend(&share.minus);
-            for (place, group, changes) in share.weighted {
-                self.entries.push(place);
-                self.weight_recipe.push((group, changes));
+            for (_, _, output, references) in run {
+                self.outputs.push(*output);
+                self.references.extend(references);
             }
-            written[output as usize] = true;
         }
         self.blocks.push(block);
     }
-}
-
-/// What an output takes from a block.
-#[derive(Default)]
-struct Share {
-    plus: Vec<u8>,
-    minus: Vec<u8>,
-    weighted: Vec<(u8, u32, Vec<(u32, f64)>)>,
 }
