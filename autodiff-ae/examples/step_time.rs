@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::{Duration, Instant};
 
+// The test suite's plain latent network.
 #[path = "../tests/common/mod.rs"]
 mod common;
 use common::{MASSES, MassAction, uniform};

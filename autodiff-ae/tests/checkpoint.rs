@@ -1,4 +1,5 @@
 //! Checkpoints: written whole or not at all, read back equal, refused when damaged.
+#![allow(clippy::unwrap_used)]
 
 use autodiff_ae::*;
 use proptest::prelude::*;

@@ -1,4 +1,5 @@
 //! Every loss and its gradient against dfdx's tape: an implementation that shares nothing with ours.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -12,6 +13,8 @@ use dfdx::tensor_ops::Device;
 type Shape2 = (usize, usize);
 type Traced<E> = Tensor<Shape2, E, Cpu, OwnedTape<E, Cpu>>;
 type Plain<E> = Tensor<Shape2, E, Cpu>;
+/// Weight and bias.
+type Dense<E> = (Plain<E>, Tensor<(usize,), E, Cpu>);
 
 /// The same tensor again, to be used a second time: the tape goes with the first use alone.
 fn again<E: Dtype>(t: &Traced<E>) -> Traced<E>
@@ -68,7 +71,7 @@ fn tensors<E: Dtype>(
     mlp: &Mlp,
     params: &[E],
     dev: &Cpu,
-) -> Vec<(Plain<E>, Tensor<(usize,), E, Cpu>)>
+) -> Vec<Dense<E>>
 where
     Cpu: Device<E>,
 {
@@ -86,7 +89,7 @@ where
 
 fn network<E: Dtype + num_traits::Float>(
     mlp: &Mlp,
-    layers: &[(Plain<E>, Tensor<(usize,), E, Cpu>)],
+    layers: &[Dense<E>],
     mut x: Traced<E>,
     mut t: Traced<E>,
     dev: &Cpu,

@@ -1,4 +1,5 @@
 //! Gradients against central differences, and the adjoint identity ⟨u, J v⟩ = ⟨Jᵀ u, v⟩.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Optimisers against their published formulas, written out, and schedules at their corners.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

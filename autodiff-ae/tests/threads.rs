@@ -1,4 +1,5 @@
 //! Results do not depend on the number of threads, bit for bit.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,7 +1,9 @@
 //! Every kernel of every instruction set at hand against plain loops; vectorised functions against the standard library.
 
 use super::*;
+use crate::Scalar;
 use crate::batch::LANES;
+use crate::buffer::Buffer;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -170,7 +172,7 @@ fn not_a_number_passes<T: Scalar>(table: &Table<T>) {
         let mut a = vec![T::nan(); LANES];
         table.activate(kind, &mut a, None);
         assert!(a.iter().all(|x| x.is_nan()), "{:?} {kind:?}", table.isa());
-        let mut a = vec![T::infinity(), T::neg_infinity()].repeat(LANES / 2);
+        let mut a = [T::infinity(), T::neg_infinity()].repeat(LANES / 2);
         table.activate(kind, &mut a, None);
         assert!(a[0] >= T::one(), "{:?} {kind:?} {}", table.isa(), a[0]);
     }

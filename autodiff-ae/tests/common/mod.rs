@@ -1,5 +1,5 @@
 //! The first method's latent network written out plainly, and random problems around it.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use autodiff_ae::*;
 use rand::{RngExt, SeedableRng};
