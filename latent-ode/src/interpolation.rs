@@ -26,6 +26,8 @@ pub struct Interpolation {
     /// Weights of the nodes, the constant and the parameters: (nodes + 1 + parameters) × (times · quantities).
     weights: DMatrix<f64>,
     times: usize,
+    /// Abundances below this count as this \[cm⁻³\].
+    floor: f64,
 }
 
 impl Interpolation {
@@ -44,15 +46,17 @@ impl Interpolation {
         if train.is_empty() {
             return Err(Error::Empty("train"));
         }
-        let columns = independent_columns(train);
+        // One floor for all models: that of a model's own n_tot would vary with the other species.
+        let floor = FLOOR * (0..train.samples()).map(|m| train.total(m)).fold(f64::INFINITY, f64::min);
+        let columns = independent_columns(train, floor);
         if columns.is_empty() {
             return Err(Error::Interpolation("no initial abundance varies in `train`".into()));
         }
-        let models = distinct(train, &columns);
+        let models = distinct(train, &columns, floor);
         if models.len() < columns.len() + 1 {
             return Err(Error::Interpolation(format!("{} different initial states for {} parameters", models.len(), columns.len())));
         }
-        let raw = DMatrix::from_fn(columns.len(), models.len(), |c, m| log_initial(train, models[m], columns[c]));
+        let raw = DMatrix::from_fn(columns.len(), models.len(), |c, m| log_initial(train, models[m], columns[c], floor));
         let scaling: Vec<(f64, f64)> = raw.row_iter().map(|row| (row.min(), row.max() - row.min())).collect();
         let nodes = DMatrix::from_fn(raw.nrows(), raw.ncols(), |c, m| (raw[(c, m)] - scaling[c].0) / scaling[c].1);
         let (n, d) = (models.len(), columns.len());
@@ -77,7 +81,7 @@ impl Interpolation {
         if !system.lu().solve_mut(&mut weights) || weights.iter().any(|w| !w.is_finite()) {
             return Err(Error::Interpolation(format!("the {n} initial states do not determine it (singular matrix)")));
         }
-        Ok(Self { labels: dataset.labels().to_vec(), columns, scaling, nodes, weights, times: train.times() })
+        Ok(Self { labels: dataset.labels().to_vec(), columns, scaling, nodes, weights, times: train.times(), floor })
     }
 
     /// Species whose initial abundances are the parameters.
@@ -102,8 +106,7 @@ impl Interpolation {
                 expected: format!("[{}]", self.labels.len()),
             });
         }
-        let floor = FLOOR * state.iter().sum::<f64>();
-        let log = |c: usize| state[c].max(floor).log10();
+        let log = |c: usize| state[c].max(self.floor).log10();
         let at = DVector::from_iterator(
             self.columns.len(),
             self.columns.iter().zip(&self.scaling).map(|(&c, &(low, range))| (log(c) - low) / range),
@@ -138,19 +141,19 @@ fn cubic<'a>(a: &DVector<f64>, b: impl Iterator<Item = &'a f64>) -> f64 {
     a.iter().zip(b).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt().powi(3)
 }
 
-fn log_initial(train: &Trajectories, model: usize, species: usize) -> f64 {
-    train.state(model, 0)[species].max(FLOOR * train.total(model)).log10()
+fn log_initial(train: &Trajectories, model: usize, species: usize, floor: f64) -> f64 {
+    train.state(model, 0)[species].max(floor).log10()
 }
 
 /// Models of which no earlier one has the same parameters.
-fn distinct(train: &Trajectories, columns: &[usize]) -> Vec<usize> {
+fn distinct(train: &Trajectories, columns: &[usize], floor: f64) -> Vec<usize> {
     let mut seen = std::collections::BTreeSet::new();
-    let key = |m: usize| columns.iter().map(|&c| log_initial(train, m, c).to_bits()).collect::<Vec<_>>();
+    let key = |m: usize| columns.iter().map(|&c| log_initial(train, m, c, floor).to_bits()).collect::<Vec<_>>();
     (0..train.samples()).filter(|&m| seen.insert(key(m))).collect()
 }
 
 /// See [`Interpolation::fit`].
-fn independent_columns(train: &Trajectories) -> Vec<usize> {
+fn independent_columns(train: &Trajectories, floor: f64) -> Vec<usize> {
     let models = train.samples();
     let centred = |mut column: DVector<f64>| {
         let mean = column.mean();
@@ -165,7 +168,7 @@ fn independent_columns(train: &Trajectories) -> Vec<usize> {
     }
     let mut candidates = Vec::new();
     for species in 0..train.quantities() {
-        let logs = DVector::from_fn(models, |m, _| log_initial(train, m, species));
+        let logs = DVector::from_fn(models, |m, _| log_initial(train, m, species, floor));
         if logs.max() - logs.min() > CONSTANT {
             let values = DVector::from_fn(models, |m, _| train.state(m, 0)[species]);
             let left = [centred(logs), centred(values)];

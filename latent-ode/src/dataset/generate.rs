@@ -1,19 +1,20 @@
 //! Data sets by solving a chemical network for many sampled initial states, in parallel and reproducibly.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    ops::Range,
+    sync::atomic::{AtomicBool, Ordering},
     time::Instant,
 };
 
 use chem_network::{
-    Kinetics, YEAR,
+    Kinetics, KineticsBatch, YEAR,
     sampling::{Distribution, InitialStates},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use stiff_ode_solvers::{Options, Rodas5p, SolveError, Solver, Statistics};
+use stiff_ode_solvers::{Options, Rodas5p, Solver, Statistics, Watch, solve_lanes};
 
 use super::{Attribute, Dataset, Trajectories, log_spaced};
 use crate::Error;
@@ -116,6 +117,9 @@ pub struct Generated {
     pub seconds: f64,
 }
 
+/// Models side by side in a thread: one AVX-512 register of f64, two of AVX2.
+const WIDTH: usize = 8;
+
 /// One solved model.
 struct Solved {
     model: usize,
@@ -137,7 +141,6 @@ pub fn generate(kinetics: &Kinetics, distribution: &Distribution, options: &Gene
     let network = kinetics.network();
     let wanted: usize = options.split.iter().sum();
     let started = Instant::now();
-    let done = AtomicUsize::new(0);
     let (mut solved, mut failures): (Vec<Solved>, Vec<FailedModel>) = (Vec::new(), Vec::new());
     let mut next = 0;
     // Rounds: all models, then replacements for those that failed.
@@ -145,23 +148,13 @@ pub fn generate(kinetics: &Kinetics, distribution: &Distribution, options: &Gene
         let round = if next < wanted { next..wanted } else { next..next + (wanted - solved.len()) };
         next = round.end;
         let initial = distribution.sample(network, round.end, options.seed)?;
-        let results: Vec<Result<Solved, FailedModel>> = round
-            .into_par_iter()
-            .map_init(
-                || Solver::new(&Rodas5p),
-                |solver, model| {
-                    if control.cancelled() {
-                        return Err(FailedModel { model, reason: String::new() });
-                    }
-                    let result = solve_model(solver, kinetics, &initial, model, &times, options);
-                    let finished = done.fetch_add(1, Ordering::Relaxed) + 1;
-                    if let Some(progress) = control.progress {
-                        progress(finished.min(wanted), wanted);
-                    }
-                    result.map_err(|e| FailedModel { model, reason: e.to_string() })
-                },
-            )
-            .collect();
+        let done = solved.len();
+        let report = |n: usize| {
+            if let Some(progress) = control.progress {
+                progress(done + n, wanted);
+            }
+        };
+        let results = solve_round(kinetics, &initial, round, &times, options, &Watch { progress: Some(&report), cancel: control.cancel })?;
         if control.cancelled() {
             return Err(Error::Cancelled);
         }
@@ -201,34 +194,76 @@ fn check(options: &GenerateOptions) -> Result<Vec<f64>, Error> {
     log_spaced(options.t_start, options.t_end, options.points)
 }
 
-fn solve_model(
+/// Solves the models of `round`, in their order.
+fn solve_round(
+    kinetics: &Kinetics,
+    initial: &InitialStates,
+    round: Range<usize>,
+    times: &[f64],
+    options: &GenerateOptions,
+    watch: &Watch<'_>,
+) -> Result<Vec<Result<Solved, FailedModel>>, Error> {
+    let tolerances = Options::default().rtol(options.rtol).atol(options.atol).max_steps(options.max_steps);
+    let starts: Vec<Result<Start, FailedModel>> = round
+        .clone()
+        .into_par_iter()
+        .map_init(|| Solver::new(&Rodas5p), |solver, model| start(solver, kinetics, initial, model, options, &tolerances, watch))
+        .collect();
+    let states: Vec<f64> = starts.iter().flatten().flat_map(|s| s.state.iter().copied()).collect();
+    let seconds: Vec<f64> = times.iter().map(|t| t * YEAR).collect();
+    let span = (seconds[0], seconds[seconds.len() - 1]);
+    let batch = KineticsBatch::new(kinetics.network(), vec![*kinetics.environment()])?;
+    let solutions = solve_lanes::<f64, _, _, WIDTH>(|| batch.lanes(), &Rodas5p, span, &states, &tolerances.outputs(seconds), watch)
+        .map_err(|e| Error::Option { name: "generate", value: format!("{options:?}"), reason: e.to_string() })?;
+    let mut solutions = solutions.into_iter();
+    Ok(round
+        .zip(starts)
+        .map(|(model, start)| {
+            let start = start?;
+            let failed = |reason: String| FailedModel { model, reason };
+            let solution = solutions.next().ok_or_else(|| failed("not solved".into()))?.map_err(|e| failed(e.to_string()))?;
+            let mut statistics = start.statistics;
+            statistics += solution.stats;
+            Ok(Solved { model, values: solution.y, start_time: start.time, statistics })
+        })
+        .collect())
+}
+
+/// The state at the first output, and how long it took to get there.
+struct Start {
+    state: Vec<f64>,
+    /// \[yr\]
+    time: f64,
+    statistics: Statistics,
+}
+
+fn start(
     solver: &mut Solver<f64, Rodas5p>,
     kinetics: &Kinetics,
     initial: &InitialStates,
     model: usize,
-    times: &[f64],
     options: &GenerateOptions,
-) -> Result<Solved, SolveError> {
-    let tolerances = Options::default().rtol(options.rtol).atol(options.atol).max_steps(options.max_steps);
+    tolerances: &Options,
+    watch: &Watch<'_>,
+) -> Result<Start, FailedModel> {
+    let failed = |reason: String| FailedModel { model, reason };
     let mut state = initial.state(model).to_vec();
-    let mut statistics = Statistics::default();
-    let mut start_time = 0.0;
-    if options.random_start {
-        let mut rng = ChaCha8Rng::seed_from_u64(options.seed ^ 0x5354_4152_545f_4154);
-        rng.set_stream(model as u64);
-        let (a, b) = (options.t_start.ln(), options.t_end.ln());
-        start_time = (a + (b - a) * rng.random::<f64>()).exp();
-        let before = solver.solve(kinetics, (0.0, start_time * YEAR), &state, &tolerances.clone().outputs(Vec::new()))?;
-        statistics += before.stats;
-        state.copy_from_slice(&before.y_end);
-        // What rounding left below zero would be handed on as an initial state.
-        state.iter_mut().for_each(|n| *n = n.max(0.0));
+    if !options.random_start {
+        return Ok(Start { state, time: 0.0, statistics: Statistics::default() });
     }
-    let seconds: Vec<f64> = times.iter().map(|t| t * YEAR).collect();
-    let span = (seconds[0], seconds[seconds.len() - 1]);
-    let solution = solver.solve(kinetics, span, &state, &tolerances.outputs(seconds))?;
-    statistics += solution.stats;
-    Ok(Solved { model, values: solution.y, start_time, statistics })
+    if watch.cancel.is_some_and(|c| c.load(Ordering::Relaxed)) {
+        return Err(failed("cancelled".into()));
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(options.seed ^ 0x5354_4152_545f_4154);
+    rng.set_stream(model as u64);
+    let (a, b) = (options.t_start.ln(), options.t_end.ln());
+    let time = (a + (b - a) * rng.random::<f64>()).exp();
+    let before = solver
+        .solve(kinetics, (0.0, time * YEAR), &state, &tolerances.clone().outputs(Vec::new()))
+        .map_err(|e| failed(e.to_string()))?;
+    // What rounding left below zero would be handed on as an initial state.
+    state.iter_mut().zip(&before.y_end).for_each(|(n, end)| *n = end.max(0.0));
+    Ok(Start { state, time, statistics: before.stats })
 }
 
 fn assemble(

@@ -20,7 +20,8 @@ pub struct TrainConfig {
     pub max_seconds: f64,
     /// Validate on rollouts of `val` every so many steps.
     pub validate_every: u64,
-    /// Stop when this many validations in a row brought no improvement. 0: never.
+    /// Stop when this many validations in a row brought no improvement, counted once the rate has fallen below a tenth of its peak (a
+    /// model trained at a falling rate improves late). 0: never.
     #[serde(default)]
     pub patience: u64,
     /// Encoder, decoder, latent network, scaling.
@@ -157,7 +158,7 @@ pub struct OptimiserConfig {
 pub enum Method {
     /// Adam, β 0.9 and 0.999, ε 1e-7.
     Adam,
-    /// Muon (orthogonalised momentum) for weight matrices, Adam for everything else.
+    /// Muon (orthogonalised momentum) for weight matrices, Adam at 0.3 of the rate for everything else.
     Muon,
 }
 
@@ -189,10 +190,10 @@ impl TrainConfig {
         Self {
             recipe: "default".into(),
             seed: 1,
-            steps: 12_000,
+            steps: 30_000,
             max_seconds: 0.0,
-            validate_every: 250,
-            patience: 24,
+            validate_every: 500,
+            patience: 6,
             model: ModelConfig {
                 scaling: Scaling::Standard,
                 input_clip: 6.0,
@@ -200,8 +201,8 @@ impl TrainConfig {
                 max_size: 2,
                 coefficients: Coefficients::Exponential,
                 coefficient_start: [-2.0, 0.0],
-                encoder: vec![128, 128],
-                decoder: vec![128, 128],
+                encoder: vec![64, 64],
+                decoder: vec![64, 64, 64, 64, 64, 64],
                 activation: Activation::Silu,
                 latent_activation: Activation::Softplus,
                 output_activation: Activation::Identity,
@@ -211,7 +212,7 @@ impl TrainConfig {
                 trajectories: 32,
                 outputs: 32,
                 random_starts: 0.5,
-                penalty: Penalty::Absolute { epsilon: 1e-3 },
+                penalty: Penalty::Absolute { epsilon: 3e-4 },
                 reconstruction: 0.0,
                 consistency: 0.0,
                 substeps: 1,
@@ -219,7 +220,7 @@ impl TrainConfig {
             }),
             optimiser: OptimiserConfig {
                 method: Method::Muon,
-                rate: 1.2e-2,
+                rate: 2.5e-2,
                 schedule: RateSchedule::Cosine,
                 warmup: 100,
                 clip_norm: 1.0,

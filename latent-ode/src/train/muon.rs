@@ -1,7 +1,8 @@
 //! Muon: momentum whose matrices are orthogonalised before they are applied. Reaches a given error in fewer steps than Adam here.
 //!
-//! References: K. Jordan et al. (2024), "Muon: an optimizer for hidden layers in neural networks" (momentum 0.95, Nesterov, quintic
-//! Newton–Schulz iteration with coefficients 3.4445, −4.7750, 2.0315).
+//! References: K. Jordan et al. (2024), "Muon: an optimizer for hidden layers in neural networks" (Nesterov momentum, quintic
+//! Newton–Schulz iteration with coefficients 3.4445, −4.7750, 2.0315). Here with momentum 0.98 and three iterations, which start from
+//! the matrix scaled by the square root of its Gram matrix' Frobenius norm instead of its own: nearer to 1, so two iterations fewer.
 
 use std::ops::Range;
 
@@ -11,8 +12,10 @@ use rayon::prelude::*;
 
 use crate::Error;
 
-const MOMENTUM: f32 = 0.95;
-const ITERATIONS: usize = 5;
+const MOMENTUM: f32 = 0.98;
+const ITERATIONS: usize = 3;
+/// Rate of everything that is no matrix, relative to that of matrices.
+const OTHERS: f64 = 0.3;
 /// Coefficients of the iteration X ← (a + b XXᵀ + c (XXᵀ)²) X.
 const A: f32 = 3.4445;
 const B: f32 = -4.7750;
@@ -28,6 +31,7 @@ struct Matrix {
     /// The iterate, its smaller side first.
     x: DMatrix<f32>,
     next: DMatrix<f32>,
+    transpose: DMatrix<f32>,
     gram: DMatrix<f32>,
     polynomial: DMatrix<f32>,
 }
@@ -41,6 +45,7 @@ impl Matrix {
             inputs,
             x: DMatrix::zeros(small, large),
             next: DMatrix::zeros(small, large),
+            transpose: DMatrix::zeros(large, small),
             gram: DMatrix::zeros(small, small),
             polynomial: DMatrix::zeros(small, small),
         }
@@ -54,16 +59,22 @@ impl Matrix {
     /// The matrix nearest to orthogonal with the directions of `direction`, left in `self.x`.
     fn orthogonalise(&mut self, direction: &[f32]) {
         let view = DMatrixView::from_slice(direction, self.inputs, self.outputs);
-        let norm = view.norm().max(1e-30);
         if self.transposed() {
-            self.x.tr_copy_from(&view);
+            view.transpose_to(&mut self.x);
         } else {
             self.x.copy_from(&view);
         }
-        self.x /= norm;
-        for _ in 0..ITERATIONS {
-            let transpose = self.x.transpose();
-            self.gram.gemm(1.0, &self.x, &transpose, 0.0);
+        // A common factor first, so that squares of tiny gradients do not vanish in single precision.
+        let largest = self.x.amax().max(f32::MIN_POSITIVE);
+        self.x /= largest;
+        for iteration in 0..ITERATIONS {
+            self.x.transpose_to(&mut self.transpose);
+            self.gram.gemm(1.0, &self.x, &self.transpose, 0.0);
+            if iteration == 0 {
+                let scale = self.gram.norm().sqrt().max(f32::MIN_POSITIVE);
+                self.x /= scale;
+                self.gram /= scale * scale;
+            }
             self.polynomial.copy_from(&self.gram);
             self.polynomial.gemm(C, &self.gram, &self.gram, B);
             self.next.copy_from(&self.x);
@@ -83,7 +94,7 @@ impl Matrix {
     }
 }
 
-/// Muon for weight matrices, Adam for everything else, at the same rate.
+/// Muon for weight matrices, Adam (at 0.3 of the rate) for everything else.
 #[derive(Debug)]
 pub(crate) struct Muon {
     matrices: Vec<Matrix>,
@@ -97,7 +108,7 @@ pub(crate) struct Muon {
 
 impl Muon {
     /// An optimiser of the tensors `views` of a flat vector of `len` parameters.
-    pub fn new(views: &[ParamView], len: usize) -> Self {
+    pub fn new(views: &[ParamView], len: usize) -> Result<Self, Error> {
         let matrix = |v: &ParamView| match v.shape[..] {
             [outputs, inputs] => Some(Matrix::new(v.range.clone(), outputs, inputs)),
             _ => None,
@@ -105,7 +116,8 @@ impl Muon {
         let matrices: Vec<Matrix> = views.iter().filter_map(matrix).collect();
         let others: Vec<usize> = (0..len).filter(|i| !matrices.iter().any(|m| m.range.contains(i))).collect();
         let packed = [vec![0.0; others.len()], vec![0.0; others.len()]];
-        Self { matrices, momentum: vec![0.0; len], adam: Adam::new(others.len()), others, direction: vec![0.0; len], packed }
+        let adam = Adam::new(others.len()).with_epsilon(1e-8)?;
+        Ok(Self { matrices, momentum: vec![0.0; len], adam, others, direction: vec![0.0; len], packed })
     }
 
     /// One step with learning rate `rate`.
@@ -124,7 +136,7 @@ impl Muon {
         for (k, &i) in self.others.iter().enumerate() {
             (p[k], g[k]) = (params[i], gradient[i]);
         }
-        self.adam.step(rate, p, g)?;
+        self.adam.step(rate * OTHERS, p, g)?;
         for (k, &i) in self.others.iter().enumerate() {
             params[i] = p[k];
         }

@@ -29,13 +29,13 @@ pub(crate) struct Memory {
 }
 
 impl Optimiser {
-    pub fn new(config: &OptimiserConfig, total: u64, network: &Network) -> Self {
+    pub fn new(config: &OptimiserConfig, total: u64, network: &Network) -> Result<Self, Error> {
         let len = network.param_len();
         let inner = match config.method {
             Method::Adam => Inner::Adam(Adam::new(len)),
-            Method::Muon => Inner::Muon(Box::new(Muon::new(&network.views(), len))),
+            Method::Muon => Inner::Muon(Box::new(Muon::new(&network.views(), len)?)),
         };
-        Self { config: config.clone(), total, inner }
+        Ok(Self { config: config.clone(), total, inner })
     }
 
     /// Learning rate of a step, counted from 0.

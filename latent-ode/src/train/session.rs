@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    config::{Objective, TrainConfig},
+    config::{Objective, RateSchedule, TrainConfig},
     data::TrainingData,
     derivative::DerivativeTrainer,
     optimiser::{Memory, Optimiser},
@@ -215,7 +215,7 @@ pub fn train(dataset: &Dataset, config: &TrainConfig, control: &mut TrainControl
         Objective::Derivatives(o) => Trainer::Derivative(Box::new(DerivativeTrainer::new(o, &network, &data, config.seed)?)),
         Objective::Rollout(o) => Trainer::Rollout(Box::new(RolloutTrainer::new(o, &network, &data, config.seed)?)),
     };
-    let mut optimiser = Optimiser::new(&config.optimiser, config.steps, &network);
+    let mut optimiser = Optimiser::new(&config.optimiser, config.steps, &network)?;
     let session = Session { dataset, config: config.clone(), network, normalisation, data };
     let mut state = match &control.checkpoint {
         Some(path) if control.resume => session.load(path, &optimiser)?,
@@ -367,9 +367,12 @@ impl Session<'_> {
             progress.best_step = step;
             state.best.clone_from(current);
         }
+        // At a high rate the score stands still for long and improves once the rate falls: patience counts from then on.
+        let optimiser = &self.config.optimiser;
+        let settling = optimiser.schedule == RateSchedule::Constant || rate < 0.1 * optimiser.rate;
         // The score is a logarithm: a thousandth of a factor in the error counts as progress.
         match (validation, progress.reference) {
-            (Some(score), Some(reference)) if score > reference - IMPROVEMENT => progress.waited += 1,
+            (Some(score), Some(reference)) if score > reference - IMPROVEMENT => progress.waited += u64::from(settling),
             (Some(score), _) => (progress.reference, progress.waited) = (Some(score), 0),
             (None, _) => {}
         }

@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn agrees_with_the_adaptive_solver() {
         let (z, k) = (numbers(15, 0.3), numbers(12, 1.1));
-        let found = run(&z, &k, 8);
+        let found = run(&z, &k, 40);
         for m in 0..3 {
             let outputs = GRID[STARTS[m]..=STARTS[m] + LENGTHS[m]].to_vec();
             let span = (outputs[0], outputs[LENGTHS[m]]);

@@ -22,10 +22,22 @@ impl Session<'_> {
         put(&mut file, "good.average", &state.good.average)?;
         state.good.memory.store("good", &mut file)?;
         file.metadata.insert("state.step".into(), state.step.to_string());
+        file.metadata.insert("state.data".into(), self.fingerprint());
         file.metadata.insert("good.step".into(), state.good.step.to_string());
         let progress = serde_json::to_string(&state.progress).map_err(|e| Error::Config(e.to_string()))?;
         file.metadata.insert("state.progress".into(), progress);
         Ok(file.save(path)?)
+    }
+
+    /// A number that other data would hardly have (FNV-1a over labels, times and the values for training and validation).
+    fn fingerprint(&self) -> String {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut add = |bits: u64| hash = (hash ^ bits).wrapping_mul(0x0000_0100_0000_01b3);
+        let d = self.dataset;
+        d.labels().iter().flat_map(|l| l.bytes()).for_each(|b| add(u64::from(b)));
+        let numbers = d.timesteps().iter().chain(d.train().values()).chain(d.val().values());
+        numbers.for_each(|x| add(x.to_bits()));
+        format!("{hash:016x}")
     }
 
     /// Takes up a training where [`Session::save`] left it; it must be one of the same data and configuration.
@@ -41,7 +53,7 @@ impl Session<'_> {
         if alike(&stored.config) != alike(&self.config) {
             return Err(wrong("the checkpoint is of a training with another configuration"));
         }
-        if stored.labels != self.dataset.labels() || stored.times != self.dataset.timesteps() || stored.normalisation != self.normalisation {
+        if file.text("state.data")? != self.fingerprint() {
             return Err(wrong("the checkpoint is of a training with other data"));
         }
         let len = self.network.param_len();
