@@ -7,7 +7,12 @@ use clap::{Args, Parser, Subcommand};
 ///
 /// Exit codes: 0 done, 2 wrong usage, 3 partly done (some models failed, the rest is kept), 1 any other error.
 #[derive(Debug, Parser)]
-#[command(name = "surrogate", version, arg_required_else_help = true, subcommand_required = true)]
+#[command(
+    name = "surrogate",
+    version,
+    arg_required_else_help = true,
+    subcommand_required = true
+)]
 pub struct Cli {
     /// Options of every command.
     #[command(flatten)]

@@ -51,7 +51,7 @@ pub struct DataArgs {
     #[arg(long, value_name = "N")]
     pub models: Option<usize>,
     /// Models for training, testing and validation [default: 450,50,50].
-    #[arg(long, value_name = "TRAIN,TEST,VAL", value_delimiter = ',', num_args = 3)]
+    #[arg(long, value_name = "TRAIN,TEST,VAL", value_delimiter = ',')]
     pub split: Option<Vec<usize>>,
     /// Let every sampled state evolve for a random time first.
     #[arg(long)]
@@ -97,10 +97,18 @@ impl RunConfig {
     /// Reads a file; `[training]` may be left out, or name only its recipe and what differs from it.
     pub fn read(path: &Path, recipe: Option<&str>) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
-        let refuse = |source: toml::de::Error| Error::Config { path: path.to_owned(), source: Box::new(source) };
+        let refuse = |source: toml::de::Error| Error::Config {
+            path: path.to_owned(),
+            source: Box::new(source),
+        };
         let mut table: toml::Table = toml::from_str(&text).map_err(refuse)?;
-        let training = table.remove("training").unwrap_or_else(|| toml::Value::Table(toml::Table::new()));
-        let named = training.get("recipe").and_then(toml::Value::as_str).unwrap_or("default");
+        let training = table
+            .remove("training")
+            .unwrap_or_else(|| toml::Value::Table(toml::Table::new()));
+        let named = training
+            .get("recipe")
+            .and_then(toml::Value::as_str)
+            .unwrap_or("default");
         let mut base = toml::Value::try_from(TrainConfig::recipe(recipe.unwrap_or(named))?)
             .map_err(|e| Error::Usage(format!("{}: {e}", path.display())))?;
         // A recipe named on the command line replaces the training of the file.
@@ -151,7 +159,9 @@ impl RunConfig {
         training.steps = args.steps.unwrap_or(training.steps);
         if let Some(minutes) = args.max_minutes {
             if !(minutes.is_finite() && minutes > 0.0) {
-                return Err(Error::Usage(format!("--max-minutes {minutes}: expected a finite number above 0")));
+                return Err(Error::Usage(format!(
+                    "--max-minutes {minutes}: expected a finite number above 0"
+                )));
             }
             training.max_seconds = 60.0 * minutes;
         }
@@ -162,10 +172,13 @@ impl RunConfig {
     pub fn distribution(&self) -> Result<Distribution, Error> {
         match &self.distribution {
             toml::Value::String(name) => Distribution::from_name(name).ok_or_else(|| {
-                Error::Usage(format!("distribution “{name}”: expected grassi, codes or a table of its own"))
+                Error::Usage(format!(
+                    "distribution “{name}”: expected grassi, codes or a table of its own"
+                ))
             }),
             table => {
-                let text = toml::to_string(table).map_err(|e| Error::Usage(format!("distribution: {e}")))?;
+                let text = toml::to_string(table)
+                    .map_err(|e| Error::Usage(format!("distribution: {e}")))?;
                 Ok(Distribution::from_toml(&text)?)
             }
         }
@@ -178,27 +191,34 @@ impl RunConfig {
 
     /// The complete configuration as TOML.
     pub fn to_toml(&self) -> Result<String, Error> {
-        let body = toml::to_string(self).map_err(|e| Error::Usage(format!("configuration: {e}")))?;
+        let body =
+            toml::to_string(self).map_err(|e| Error::Usage(format!("configuration: {e}")))?;
         let body: String = body.lines().map(|line| tidy(line) + "\n").collect();
-        Ok(format!("# Complete configuration: `surrogate run --config` with this file repeats the run.\n{body}"))
+        Ok(format!(
+            "# Complete configuration: `surrogate run --config` with this file repeats the run.\n{body}"
+        ))
     }
 }
 
 /// `atol = 1e-20` for `atol = 0.00000000000000000001`: the same number, readable.
 fn tidy(line: &str) -> String {
     match line.split_once(" = ") {
-        Some((key, value)) if value.contains('.') && value.len() > 7 => match value.parse::<f64>() {
-            Ok(number) => format!("{key} = {number:e}"),
-            Err(_) => line.to_owned(),
-        },
+        Some((key, value)) if value.contains('.') && value.len() > 7 => {
+            match value.parse::<f64>() {
+                Ok(number) => format!("{key} = {number:e}"),
+                Err(_) => line.to_owned(),
+            }
+        }
         _ => line.to_owned(),
     }
 }
 
 fn read_table(path: &Path) -> Result<toml::Table, Error> {
     let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
-    let table =
-        toml::from_str(&text).map_err(|source| Error::Config { path: path.to_owned(), source: Box::new(source) })?;
+    let table = toml::from_str(&text).map_err(|source| Error::Config {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })?;
     // Refused here already, while the file's name is known.
     Distribution::from_toml(&text)?;
     Ok(table)
@@ -227,10 +247,18 @@ fn merge(base: &mut toml::Value, over: toml::Value) {
 }
 
 /// The split from `--models` and `--split`, each optional.
-fn split(models: Option<usize>, split: Option<&[usize]>, default: [usize; 3]) -> Result<[usize; 3], Error> {
+fn split(
+    models: Option<usize>,
+    split: Option<&[usize]>,
+    default: [usize; 3],
+) -> Result<[usize; 3], Error> {
     let given = match split {
         Some(&[train, test, val]) => Some([train, test, val]),
-        Some(other) => return Err(Error::Usage(format!("--split {other:?}: expected TRAIN,TEST,VAL"))),
+        Some(other) => {
+            return Err(Error::Usage(format!(
+                "--split {other:?}: expected TRAIN,TEST,VAL"
+            )));
+        }
         None => None,
     };
     match (models, given) {
@@ -241,7 +269,9 @@ fn split(models: Option<usize>, split: Option<&[usize]>, default: [usize; 3]) ->
             if sum == models {
                 Ok(split)
             } else {
-                Err(Error::Usage(format!("--split {split:?} has {sum} models, --models asks for {models}")))
+                Err(Error::Usage(format!(
+                    "--split {split:?} has {sum} models, --models asks for {models}"
+                )))
             }
         }
         (Some(models), None) => {
@@ -272,7 +302,11 @@ mod tests {
     fn a_file_may_name_only_what_differs() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
-        std::fs::write(&path, "[data]\nseed = 5\n[training]\nsteps = 9\n[training.model]\nencoder = [4]\n").unwrap();
+        std::fs::write(
+            &path,
+            "[data]\nseed = 5\n[training]\nsteps = 9\n[training.model]\nencoder = [4]\n",
+        )
+        .unwrap();
         let config = RunConfig::read(&path, None).unwrap();
         let mut expected = RunConfig::recipe("default").unwrap();
         expected.data.seed = 5;
@@ -280,7 +314,12 @@ mod tests {
         expected.training.model.encoder = vec![4];
         assert_eq!(config, expected);
         std::fs::write(&path, "[data]\nsede = 5\n").unwrap();
-        assert!(RunConfig::read(&path, None).unwrap_err().chain().contains("sede"));
+        assert!(
+            RunConfig::read(&path, None)
+                .unwrap_err()
+                .chain()
+                .contains("sede")
+        );
     }
 
     #[test]

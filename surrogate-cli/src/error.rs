@@ -100,13 +100,18 @@ impl Error {
     pub fn conditions(error: chem_network::Error) -> Self {
         use chem_network::Error as E;
         let option = match &error {
-            E::MissingQuantity { quantity, .. } if quantity.contains("A_V") => "--visual-extinction",
+            E::MissingQuantity { quantity, .. } if quantity.contains("A_V") => {
+                "--visual-extinction"
+            }
             E::MissingQuantity { quantity, .. } if quantity.contains('χ') => "--radiation-field",
             E::MissingQuantity { quantity, .. } if quantity.contains('ω') => "--grain-albedo",
             E::MissingQuantity { quantity, .. } if quantity.contains("n_H") => "--density",
             _ => return Self::Network(error),
         };
-        Self::MissingCondition { option, source: Box::new(error) }
+        Self::MissingCondition {
+            option,
+            source: Box::new(error),
+        }
     }
 
     /// Exit code: 2 for wrong usage, 1 for everything else.

@@ -41,7 +41,16 @@ impl Files {
 
     /// Whether any of a run's files is there.
     fn any(&self) -> bool {
-        [&self.data, &self.config, &self.checkpoint, &self.model, &self.metrics, &self.report].iter().any(|p| p.exists())
+        [
+            &self.data,
+            &self.config,
+            &self.checkpoint,
+            &self.model,
+            &self.metrics,
+            &self.report,
+        ]
+        .iter()
+        .any(|p| p.exists())
     }
 }
 
@@ -50,7 +59,9 @@ pub fn create(asked: Option<&Path>, config: &RunConfig, output: &Output) -> Resu
     if let Some(dir) = asked {
         if Files::new(dir).any() {
             let dir = dir.display();
-            return Err(Error::Usage(format!("--out {dir} holds a run already; choose another folder, or --resume {dir}")));
+            return Err(Error::Usage(format!(
+                "--out {dir} holds a run already; choose another folder, or --resume {dir}"
+            )));
         }
         std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
         return Ok(dir.to_owned());
@@ -59,15 +70,26 @@ pub fn create(asked: Option<&Path>, config: &RunConfig, output: &Output) -> Resu
     let base = Path::new("runs").join(&name);
     std::fs::create_dir_all("runs").map_err(Error::io("runs"))?;
     for number in 1..10_000 {
-        let dir = if number == 1 { base.clone() } else { Path::new("runs").join(format!("{name}-{number}")) };
+        let dir = if number == 1 {
+            base.clone()
+        } else {
+            Path::new("runs").join(format!("{name}-{number}"))
+        };
         // Creating it is the test, so that two runs at once do not share a folder.
         match std::fs::create_dir(&dir) {
             Ok(()) => {
                 if number > 1 {
                     let earlier = base.display();
                     let report = Files::new(&base).report.exists();
-                    let state = if report { "holds a finished run".into() } else { format!("holds an unfinished run (--resume {earlier})") };
-                    output.note(&format!("{earlier} {state}; this one goes to {}", dir.display()));
+                    let state = if report {
+                        "holds a finished run".into()
+                    } else {
+                        format!("holds an unfinished run (--resume {earlier})")
+                    };
+                    output.note(&format!(
+                        "{earlier} {state}; this one goes to {}",
+                        dir.display()
+                    ));
                 }
                 return Ok(dir);
             }
@@ -75,14 +97,19 @@ pub fn create(asked: Option<&Path>, config: &RunConfig, output: &Output) -> Resu
             Err(e) => return Err(Error::io(dir)(e)),
         }
     }
-    Err(Error::Usage(format!("{} and 9,998 more exist already; name a folder with --out", base.display())))
+    Err(Error::Usage(format!(
+        "{} and 9,998 more exist already; name a folder with --out",
+        base.display()
+    )))
 }
 
 /// Writes the figures as SVG files.
 pub fn write_figures(dir: &Path, figures: &[(String, String)]) -> Result<(), Error> {
     std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
     for (name, svg) in figures {
-        write_atomically(&dir.join(format!("{name}.svg")), |w| w.write_all(svg.as_bytes()))?;
+        write_atomically(&dir.join(format!("{name}.svg")), |w| {
+            w.write_all(svg.as_bytes())
+        })?;
     }
     Ok(())
 }

@@ -4,7 +4,8 @@ use crate::config::RunConfig;
 use crate::error::Error;
 use crate::judge::Judgement;
 use crate::report::data::{
-    LatentReaction, LossCurve, ModelCurves, RandomStart, ReportData, Score, Quantiles, SpeciesVerdict, Timing,
+    LatentReaction, LossCurve, ModelCurves, Quantiles, RandomStart, ReportData, Score,
+    SpeciesVerdict, Timing,
 };
 use crate::report::{duration, paper};
 use latent_ode::{Dataset, Evaluation, FLOOR, Record, Surrogate};
@@ -25,8 +26,16 @@ pub fn report_data(
     let labels = dataset.labels().to_vec();
     let network = surrogate.network();
     let coefficients = surrogate.rate_coefficients();
-    let mut shown: Vec<String> = SHOWN.iter().map(|s| (*s).to_owned()).filter(|s| labels.contains(s)).collect();
-    let rest: Vec<String> = labels.iter().filter(|l| !shown.contains(l)).cloned().collect();
+    let mut shown: Vec<String> = SHOWN
+        .iter()
+        .map(|s| (*s).to_owned())
+        .filter(|s| labels.contains(s))
+        .collect();
+    let rest: Vec<String> = labels
+        .iter()
+        .filter(|l| !shown.contains(l))
+        .cloned()
+        .collect();
     shown.extend(rest.into_iter().take(9usize.saturating_sub(shown.len())));
     Ok(ReportData {
         title: format!("A surrogate of {}", config.network),
@@ -67,13 +76,21 @@ pub fn report_data(
 
 fn summary(config: &RunConfig, surrogate: &Surrogate, dataset: &Dataset) -> Vec<(String, String)> {
     let (data, training, s) = (&config.data, &config.training, surrogate.summary());
-    let widths = |hidden: &[usize]| hidden.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+    let widths = |hidden: &[usize]| {
+        hidden
+            .iter()
+            .map(usize::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let model = &training.model;
     let distribution = match &config.distribution {
         toml::Value::String(name) => name.clone(),
         _ => "given as a table".into(),
     };
-    let validation = s.best_validation.map_or("–".into(), |v| format!("{v:.3}").replace('-', "−"));
+    let validation = s
+        .best_validation
+        .map_or("–".into(), |v| format!("{v:.3}").replace('-', "−"));
     [
         ("network", format!("{}, {} species", config.network, dataset.labels().len())),
         (
@@ -114,7 +131,10 @@ fn summary(config: &RunConfig, surrogate: &Surrogate, dataset: &Dataset) -> Vec<
 }
 
 fn score(e: &Evaluation, i: usize) -> Score {
-    Score { mean: e.mean_log10_relative_error[i], std: e.std_log10_relative_error[i] }
+    Score {
+        mean: e.mean_log10_relative_error[i],
+        std: e.std_log10_relative_error[i],
+    }
 }
 
 fn verdict(labels: &[String], judgement: &Judgement) -> Vec<SpeciesVerdict> {
@@ -135,19 +155,35 @@ fn scores(judgement: &Judgement) -> Vec<(String, String)> {
     let mut rows = vec![
         ("median relative error", percent(e.median_relative_error)),
         ("mean relative error", percent(e.mean_relative_error)),
-        ("median |Δ log10 n| / |log10 n| (as CODES 2024)", percent(e.median_log_relative_error)),
-        ("mean |Δ log10 n| / |log10 n| (as CODES 2024)", percent(e.mean_log_relative_error)),
+        (
+            "median |Δ log10 n| / |log10 n| (as CODES 2024)",
+            percent(e.median_log_relative_error),
+        ),
+        (
+            "mean |Δ log10 n| / |log10 n| (as CODES 2024)",
+            percent(e.mean_log_relative_error),
+        ),
         ("mean |Δ log10 n|", format!("{:.4} dex", e.mae_dex)),
-        ("99th percentile of |Δ log10 n|", format!("{:.4} dex", e.lae99_dex)),
+        (
+            "99th percentile of |Δ log10 n|",
+            format!("{:.4} dex", e.lae99_dex),
+        ),
     ];
     if let Some(baseline) = &judgement.baseline {
-        rows.push(("mean |Δ log10 n| of the interpolation baseline", format!("{:.4} dex", baseline.mae_dex)));
+        rows.push((
+            "mean |Δ log10 n| of the interpolation baseline",
+            format!("{:.4} dex", baseline.mae_dex),
+        ));
     }
-    rows.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    rows.into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 fn quantiles(e: &Evaluation) -> Vec<Quantiles> {
-    (0..e.labels.len()).map(|i| e.quantiles(i, &LEVELS).try_into().unwrap_or([f64::NAN; 5])).collect()
+    (0..e.labels.len())
+        .map(|i| e.quantiles(i, &LEVELS).try_into().unwrap_or([f64::NAN; 5]))
+        .collect()
 }
 
 /// Best, median and worst test model by the rollout's mean log10 Δr; fewer where there are fewer.
@@ -159,7 +195,11 @@ fn chosen(judgement: &Judgement) -> Vec<(&'static str, usize)> {
         [] => Vec::new(),
         [only] => vec![("only", only)],
         [best, worst] => vec![("best", best), ("worst", worst)],
-        [best, .., worst] => vec![("best", best), ("median", order[order.len() / 2]), ("worst", worst)],
+        [best, .., worst] => vec![
+            ("best", best),
+            ("median", order[order.len() / 2]),
+            ("worst", worst),
+        ],
     }
 }
 
@@ -174,12 +214,20 @@ fn curves(
     let species = truth.quantities();
     let floor = FLOOR * truth.total(row);
     let logs = |values: &[f64]| -> Vec<Vec<f64>> {
-        transpose(&values.iter().map(|n| n.max(floor).log10()).collect::<Vec<_>>(), species)
+        transpose(
+            &values
+                .iter()
+                .map(|n| n.max(floor).log10())
+                .collect::<Vec<_>>(),
+            species,
+        )
     };
     // The first output is given, not predicted.
     let predicted = |values: &[f64]| -> Vec<Vec<f64>> {
         let mut rows = logs(values);
-        rows.iter_mut().filter_map(|r| r.first_mut()).for_each(|first| *first = f64::NAN);
+        rows.iter_mut()
+            .filter_map(|r| r.first_mut())
+            .for_each(|first| *first = f64::NAN);
         rows
     };
     let latent = surrogate.latent_dim();
@@ -201,7 +249,9 @@ fn curves(
 
 /// Rows of times × quantities as quantities × times.
 fn transpose(values: &[f64], quantities: usize) -> Vec<Vec<f64>> {
-    (0..quantities).map(|i| values.iter().skip(i).step_by(quantities).copied().collect()).collect()
+    (0..quantities)
+        .map(|i| values.iter().skip(i).step_by(quantities).copied().collect())
+        .collect()
 }
 
 fn losses(history: &[Record]) -> Vec<LossCurve> {
@@ -216,20 +266,31 @@ fn losses(history: &[Record]) -> Vec<LossCurve> {
         ("consistency", "consistency term"),
     ];
     let curve = |key: &str| -> Vec<(f64, f64)> {
-        history.iter().filter_map(|r| r.losses.get(key).map(|v| (r.epoch, *v))).collect()
+        history
+            .iter()
+            .filter_map(|r| r.losses.get(key).map(|v| (r.epoch, *v)))
+            .collect()
     };
     let total = curve("total");
     let mut curves: Vec<LossCurve> = names
         .iter()
-        .map(|(key, name)| LossCurve { name: (*name).to_owned(), points: curve(key) })
+        .map(|(key, name)| LossCurve {
+            name: (*name).to_owned(),
+            points: curve(key),
+        })
         .filter(|c| c.points.iter().any(|p| p.1 > 0.0))
         // A term that is the whole loss would hide its curve.
         .filter(|c| c.name == "loss" || c.points != total)
         .collect();
-    let validation: Vec<(f64, f64)> =
-        history.iter().filter_map(|r| r.validation.map(|v| (r.epoch, 10f64.powf(v)))).collect();
+    let validation: Vec<(f64, f64)> = history
+        .iter()
+        .filter_map(|r| r.validation.map(|v| (r.epoch, 10f64.powf(v))))
+        .collect();
     if !validation.is_empty() {
-        curves.push(LossCurve { name: "validation rollouts: geometric mean of Δr".into(), points: validation });
+        curves.push(LossCurve {
+            name: "validation rollouts: geometric mean of Δr".into(),
+            points: validation,
+        });
     }
     curves
 }

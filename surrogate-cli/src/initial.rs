@@ -90,7 +90,13 @@ pub fn read(
     abundances: Abundances,
 ) -> Result<InitialStates, Error> {
     let names: Vec<&str> = network.species().iter().map(|s| s.name()).collect();
-    read_table(path, &names, |name| network.species_index(name), base, abundances)
+    read_table(
+        path,
+        &names,
+        |name| network.species_index(name),
+        base,
+        abundances,
+    )
 }
 
 /// As [`read`], for any list of species.
@@ -109,10 +115,19 @@ pub fn read_table(
         .comment(Some(b'#'))
         .from_reader(text.as_bytes());
     let mut records = reader.records();
-    let bad_line = |line: u64, reason: String| Error::Line { path: path.to_owned(), line, reason };
+    let bad_line = |line: u64, reason: String| Error::Line {
+        path: path.to_owned(),
+        line,
+        reason,
+    };
     let header = match records.next() {
         Some(record) => record.map_err(|e| bad_line(1, e.to_string()))?,
-        None => return Err(bad_line(1, "empty; expected a header of species names".into())),
+        None => {
+            return Err(bad_line(
+                1,
+                "empty; expected a header of species names".into(),
+            ));
+        }
     };
     let header_line = header.position().map_or(1, csv::Position::line);
     let columns = read_header(path, header_line, &header, names, species_index)?;
@@ -125,10 +140,15 @@ pub fn read_table(
             .collect(),
     };
     for record in records {
-        let record = record.map_err(|e| bad_line(e.position().map_or(0, csv::Position::line), e.to_string()))?;
+        let record = record
+            .map_err(|e| bad_line(e.position().map_or(0, csv::Position::line), e.to_string()))?;
         let line = record.position().map_or(0, csv::Position::line);
         if record.len() != columns.len() {
-            let reason = format!("{} columns, expected {} as in the header", record.len(), columns.len());
+            let reason = format!(
+                "{} columns, expected {} as in the header",
+                record.len(),
+                columns.len()
+            );
             return Err(bad_line(line, reason));
         }
         let mut state = vec![0.0; names.len()];
@@ -152,14 +172,18 @@ pub fn read_table(
                     state[species] = value.filter(|v| *v >= 0.0).ok_or_else(|| refuse(what))?;
                 }
                 Column::Condition(condition) => {
-                    let value = value.filter(|v| condition.allows(*v)).ok_or_else(|| refuse(condition.expected()))?;
+                    let value = value
+                        .filter(|v| condition.allows(*v))
+                        .ok_or_else(|| refuse(condition.expected()))?;
                     condition.set(&mut environment, value);
                 }
             }
         }
         if abundances == Abundances::Relative {
             let density = environment.density.ok_or_else(|| {
-                Error::Usage("--abundances relative needs --density or a column density [cm⁻³]".into())
+                Error::Usage(
+                    "--abundances relative needs --density or a column density [cm⁻³]".into(),
+                )
             })?;
             state.iter_mut().for_each(|x| *x *= density);
         }
@@ -167,7 +191,10 @@ pub fn read_table(
         out.environments.push(environment);
     }
     if out.states.is_empty() {
-        return Err(bad_line(header_line, "a header but no models below it".into()));
+        return Err(bad_line(
+            header_line,
+            "a header but no models below it".into(),
+        ));
     }
     Ok(out)
 }
@@ -201,7 +228,10 @@ fn read_header(
             })?),
         };
         if let Some(first) = columns.iter().position(|c| *c == column) {
-            return Err(refuse(format!("something other than column {} again", first + 1)));
+            return Err(refuse(format!(
+                "something other than column {} again",
+                first + 1
+            )));
         }
         columns.push(column);
     }

@@ -23,5 +23,9 @@ pub fn flag() -> &'static AtomicBool {
 
 /// An error where the flag is up, saying how to go on.
 pub fn check(how_to_go_on: impl FnOnce() -> String) -> Result<(), Error> {
-    if FLAG.load(Ordering::SeqCst) { Err(Error::Interrupted(how_to_go_on())) } else { Ok(()) }
+    if FLAG.load(Ordering::SeqCst) {
+        Err(Error::Interrupted(how_to_go_on()))
+    } else {
+        Ok(())
+    }
 }

@@ -4,7 +4,10 @@ use crate::error::Error;
 use crate::output::Output;
 use crate::timings;
 use chem_network::Species;
-use latent_ode::{Control, Dataset, Error as LatentError, Evaluation, Interpolation, Predictions, Start, Surrogate};
+use latent_ode::{
+    Control, Dataset, Error as LatentError, Evaluation, Interpolation, Predictions, Start,
+    Surrogate,
+};
 use serde_json::{Map, Value, json};
 
 /// Every score of a surrogate on `test`.
@@ -34,10 +37,17 @@ pub fn matched(dataset: Dataset, surrogate: &Surrogate) -> Result<Dataset, Error
     match dataset.reordered(surrogate.labels()) {
         Ok(matched) => Ok(matched),
         Err(refusal) => {
-            let common = |label: &String| Species::from_name(label).ok().map(|s| s.name().to_owned());
+            let common =
+                |label: &String| Species::from_name(label).ok().map(|s| s.name().to_owned());
             let labels: Option<Vec<String>> = dataset.labels().iter().map(common).collect();
-            let Some(labels) = labels.filter(|l| l != dataset.labels()) else { return Err(refusal.into()) };
-            let (train, test, val) = (dataset.train().clone(), dataset.test().clone(), dataset.val().clone());
+            let Some(labels) = labels.filter(|l| l != dataset.labels()) else {
+                return Err(refusal.into());
+            };
+            let (train, test, val) = (
+                dataset.train().clone(),
+                dataset.test().clone(),
+                dataset.val().clone(),
+            );
             let renamed = Dataset::new(labels, dataset.timesteps().to_vec(), train, test, val)?;
             Ok(renamed.reordered(surrogate.labels())?)
         }
@@ -45,7 +55,12 @@ pub fn matched(dataset: Dataset, surrogate: &Surrogate) -> Result<Dataset, Error
 }
 
 /// Scores a surrogate on `test` of a data set whose species are in the model's order; `seed` places the random starts.
-pub fn judge(surrogate: &Surrogate, dataset: &Dataset, seed: u64, output: &Output) -> Result<Judgement, Error> {
+pub fn judge(
+    surrogate: &Surrogate,
+    dataset: &Dataset,
+    seed: u64,
+    output: &Output,
+) -> Result<Judgement, Error> {
     let (truth, times, labels) = (dataset.test(), dataset.timesteps(), dataset.labels());
     if truth.is_empty() {
         return Err(LatentError::Empty("test").into());
@@ -55,17 +70,29 @@ pub fn judge(surrogate: &Surrogate, dataset: &Dataset, seed: u64, output: &Outpu
     let (predictions, seconds) = timings::on_one_thread(|| predict(Start::First))?;
     let predictions = predictions?;
     for (row, reason) in &predictions.failures {
-        output.note(&format!("rollout of test model {row} ended early: {reason}"));
+        output.note(&format!(
+            "rollout of test model {row} ended early: {reason}"
+        ));
     }
     let reconstructions = predict(Start::Autoencoder)?;
     let random_start = if times.len() > 2 {
         let random = predict(Start::Random { seed })?;
-        Some(Evaluation::new(labels, truth, &random.trajectories, &random.first)?)
+        Some(Evaluation::new(
+            labels,
+            truth,
+            &random.trajectories,
+            &random.first,
+        )?)
     } else {
         None
     };
     let baseline = match Interpolation::fit(dataset) {
-        Ok(fit) => Some(Evaluation::new(labels, truth, &fit.predict_all(truth)?, &[])?),
+        Ok(fit) => Some(Evaluation::new(
+            labels,
+            truth,
+            &fit.predict_all(truth)?,
+            &[],
+        )?),
         Err(LatentError::Empty(_)) => None,
         Err(error @ LatentError::Interpolation(_)) => {
             output.note(&format!("no interpolation baseline: {error}"));
@@ -92,11 +119,17 @@ impl Judgement {
         let extra = [
             ("models", json!(self.rollout.model_means().len())),
             ("failed", json!(self.predictions.failures.len())),
-            ("baseline_mae_dex", json!(self.baseline.as_ref().map(|b| b.mae_dex))),
+            (
+                "baseline_mae_dex",
+                json!(self.baseline.as_ref().map(|b| b.mae_dex)),
+            ),
             ("seconds_per_model", json!(self.seconds_per_model)),
             ("better_than_paper", json!(better.map(|(better, _)| better))),
             ("autoencoder", Value::Object(scores(&self.autoencoder))),
-            ("random_start", json!(self.random_start.as_ref().map(scores))),
+            (
+                "random_start",
+                json!(self.random_start.as_ref().map(scores)),
+            ),
             ("baseline", json!(self.baseline.as_ref().map(scores))),
         ];
         object.extend(extra.map(|(key, value)| (key.to_owned(), value)));
@@ -107,20 +140,38 @@ impl Judgement {
 /// The statistics of one evaluation as JSON.
 fn scores(e: &Evaluation) -> Map<String, Value> {
     let by_species = |values: &[f64]| -> Value {
-        Value::Object(e.labels.iter().cloned().zip(values.iter().map(|v| json!(v))).collect())
+        Value::Object(
+            e.labels
+                .iter()
+                .cloned()
+                .zip(values.iter().map(|v| json!(v)))
+                .collect(),
+        )
     };
     let entries = [
-        ("mean_log10_relative_error", by_species(&e.mean_log10_relative_error)),
-        ("std_log10_relative_error", by_species(&e.std_log10_relative_error)),
+        (
+            "mean_log10_relative_error",
+            by_species(&e.mean_log10_relative_error),
+        ),
+        (
+            "std_log10_relative_error",
+            by_species(&e.std_log10_relative_error),
+        ),
         ("average_mean_log10_relative_error", json!(e.average())),
         ("median_relative_error", json!(e.median_relative_error)),
         ("mean_relative_error", json!(e.mean_relative_error)),
-        ("median_log_relative_error", json!(e.median_log_relative_error)),
+        (
+            "median_log_relative_error",
+            json!(e.median_log_relative_error),
+        ),
         ("mean_log_relative_error", json!(e.mean_log_relative_error)),
         ("mae_dex", json!(e.mae_dex)),
         ("lae99_dex", json!(e.lae99_dex)),
     ];
-    entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    entries
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
 }
 
 /// The verdict as a table for a terminal: per species the rollout, the published value and the interpolation.
@@ -131,12 +182,18 @@ pub fn table(judgement: &Judgement) -> String {
         Some((mean, std)) => format!("{mean:>8.3} ({std:.3})"),
         None => format!("{:>16}", "–"),
     };
-    let mut text = String::from("mean (standard deviation) of log10 Δr on the unseen test models\n");
+    let mut text =
+        String::from("mean (standard deviation) of log10 Δr on the unseen test models\n");
     text.push_str(&format!(
         "{:<8}{:>16}  {:>16}  {:>16}  {:>16}\n",
         "species", "rollout", "autoencoder", "Grassi+ 2021", "interpolation"
     ));
-    let of = |e: &Evaluation, i: usize| (e.mean_log10_relative_error[i], e.std_log10_relative_error[i]);
+    let of = |e: &Evaluation, i: usize| {
+        (
+            e.mean_log10_relative_error[i],
+            e.std_log10_relative_error[i],
+        )
+    };
     for (i, label) in rollout.labels.iter().enumerate() {
         let paper = published.as_ref().map(|t| (t[i].mean, t[i].std));
         text.push_str(&format!(
@@ -147,7 +204,12 @@ pub fn table(judgement: &Judgement) -> String {
             cell(judgement.baseline.as_ref().map(|b| of(b, i)))
         ));
     }
-    let mean = |value: Option<f64>| value.map_or_else(|| format!("{:>8}        ", "–"), |v| format!("{v:>8.3}        "));
+    let mean = |value: Option<f64>| {
+        value.map_or_else(
+            || format!("{:>8}        ", "–"),
+            |v| format!("{v:>8.3}        "),
+        )
+    };
     let paper = published.map(|t| t.iter().map(|s| s.mean).sum::<f64>() / t.len() as f64);
     text.push_str(&format!(
         "{:<8}{}  {}  {}  {}",
@@ -166,7 +228,9 @@ pub fn table(judgement: &Judgement) -> String {
         ));
     }
     if let (Some((better, of)), true) = (rollout.better_than_paper(), paper.is_some()) {
-        text.push_str(&format!("\nbetter than the paper in {better} of {of} species"));
+        text.push_str(&format!(
+            "\nbetter than the paper in {better} of {of} species"
+        ));
     }
     text
 }

@@ -84,7 +84,9 @@ impl Conditions {
         environment.visual_extinction = self.visual_extinction;
         environment.radiation_field = self.radiation_field;
         environment.grain_albedo = self.grain_albedo;
-        environment.validate().map_err(|e| Error::Usage(e.to_string()))?;
+        environment
+            .validate()
+            .map_err(|e| Error::Usage(e.to_string()))?;
         Ok(environment)
     }
 }
@@ -118,7 +120,11 @@ pub struct Times {
 
 impl Default for Times {
     fn default() -> Self {
-        Self { start: 1e-6, end: 1e8, points: 100 }
+        Self {
+            start: 1e-6,
+            end: 1e8,
+            points: 100,
+        }
     }
 }
 
@@ -135,13 +141,19 @@ impl Times {
     pub fn grid(&self) -> Result<Vec<f64>, Error> {
         let Self { start, end, points } = *self;
         if !(start.is_finite() && start > 0.0) {
-            return Err(Error::Usage(format!("--t-start {start}: expected a finite time above 0 yr")));
+            return Err(Error::Usage(format!(
+                "--t-start {start}: expected a finite time above 0 yr"
+            )));
         }
         if !(end.is_finite() && end > start) {
-            return Err(Error::Usage(format!("--t-end {end}: expected a finite time after --t-start {start} yr")));
+            return Err(Error::Usage(format!(
+                "--t-end {end}: expected a finite time after --t-start {start} yr"
+            )));
         }
         if points < 2 {
-            return Err(Error::Usage(format!("--points {points}: expected at least 2")));
+            return Err(Error::Usage(format!(
+                "--points {points}: expected at least 2"
+            )));
         }
         Ok(latent_ode::log_spaced(start, end, points)?)
     }
@@ -176,7 +188,9 @@ impl Tolerances {
         self.atol = args.atol.unwrap_or(self.atol);
         for (name, value) in [("--rtol", self.rtol), ("--atol", self.atol)] {
             if !(value.is_finite() && value > 0.0) {
-                return Err(Error::Usage(format!("{name} {value}: expected a finite number above 0")));
+                return Err(Error::Usage(format!(
+                    "{name} {value}: expected a finite number above 0"
+                )));
             }
         }
         Ok(self)
@@ -190,7 +204,9 @@ pub fn network(name: &str) -> Result<Network, Error> {
     }
     let path = Path::new(name);
     if !path.exists() && !name.contains(['/', '.']) {
-        return Err(Error::Usage(format!("--network {name}: neither a file nor an embedded network (osu224)")));
+        return Err(Error::Usage(format!(
+            "--network {name}: neither a file nor an embedded network (osu224)"
+        )));
     }
     Ok(chem_network::read_network(path)?)
 }

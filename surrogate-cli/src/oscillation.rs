@@ -20,10 +20,19 @@ const MODELS: usize = 256;
 
 /// Rows, from 0, in which some species above [`LOWEST`] turns at least [`TURNS`] times in the last decade of time, each turn at
 /// least [`SWING`] away from the one before. Rows that fail are left out: the ordinary solve has reported them.
-pub fn rows(network: &Network, initial: &InitialStates, times: &[f64], tight: Tolerances) -> Result<Vec<usize>, Error> {
-    let (Some(&start), Some(&end)) = (times.first(), times.last()) else { return Ok(Vec::new()) };
+pub fn rows(
+    network: &Network,
+    initial: &InitialStates,
+    times: &[f64],
+    tight: Tolerances,
+) -> Result<Vec<usize>, Error> {
+    let (Some(&start), Some(&end)) = (times.first(), times.last()) else {
+        return Ok(Vec::new());
+    };
     let from = (end / 10.0).max(start);
-    let mut late: Vec<f64> = (0..OUTPUTS).map(|i| from + (end - from) * i as f64 / (OUTPUTS - 1) as f64).collect();
+    let mut late: Vec<f64> = (0..OUTPUTS)
+        .map(|i| from + (end - from) * i as f64 / (OUTPUTS - 1) as f64)
+        .collect();
     // The first output is the initial state, whatever the window.
     if from > start {
         late.insert(0, start);
@@ -32,9 +41,20 @@ pub fn rows(network: &Network, initial: &InitialStates, times: &[f64], tight: To
     let species = network.species().len();
     let mut found = Vec::new();
     // A few models at a time: their outputs are many and needed only here.
-    let chunks = initial.states.chunks(MODELS * species).zip(initial.environments.chunks(MODELS));
+    let chunks = initial
+        .states
+        .chunks(MODELS * species)
+        .zip(initial.environments.chunks(MODELS));
     for (chunk, (states, environments)) in chunks.enumerate() {
-        let batch = solver::solve(network, states, environments, &late, tight, &|_| (), interrupt::flag())?;
+        let batch = solver::solve(
+            network,
+            states,
+            environments,
+            &late,
+            tight,
+            &|_| (),
+            interrupt::flag(),
+        )?;
         for (row, data) in batch.data.chunks_exact(late.len() * species).enumerate() {
             let late = &data[skip * species..];
             if (0..species).any(|i| turns(late.iter().skip(i).step_by(species).copied()) >= TURNS) {
@@ -76,17 +96,32 @@ mod tests {
 
     #[test]
     fn a_wave_turns_and_a_decay_does_not() {
-        let wave = |amplitude: f64| (0..512).map(move |i| 1e-5 * (1.0 + amplitude * (0.2 * f64::from(i)).sin()));
+        let wave = |amplitude: f64| {
+            (0..512).map(move |i| 1e-5 * (1.0 + amplitude * (0.2 * f64::from(i)).sin()))
+        };
         // 512 × 0.2 rad is 16.3 periods, two turns each.
-        assert!((31..=33).contains(&turns(wave(0.5))), "{}", turns(wave(0.5)));
+        assert!(
+            (31..=33).contains(&turns(wave(0.5))),
+            "{}",
+            turns(wave(0.5))
+        );
         assert_eq!(turns(wave(1e-3)), 0);
-        assert_eq!(turns((0..512).map(|i| 1e-5 * (-0.01 * f64::from(i)).exp())), 0);
-        assert_eq!(turns((0..512).map(|i| 1e-5 * (1.0 - (-0.01 * f64::from(i)).exp()))), 0);
+        assert_eq!(
+            turns((0..512).map(|i| 1e-5 * (-0.01 * f64::from(i)).exp())),
+            0
+        );
+        assert_eq!(
+            turns((0..512).map(|i| 1e-5 * (1.0 - (-0.01 * f64::from(i)).exp()))),
+            0
+        );
     }
 
     #[test]
     fn below_the_lowest_density_nothing_counts() {
-        assert_eq!(turns((0..512).map(|i| 1e-12 * (1.5 + (0.2 * f64::from(i)).sin()))), 0);
+        assert_eq!(
+            turns((0..512).map(|i| 1e-12 * (1.5 + (0.2 * f64::from(i)).sin()))),
+            0
+        );
         assert_eq!(turns(std::iter::repeat_n(f64::NAN, 100)), 0);
     }
 }

@@ -17,7 +17,10 @@ pub struct Outcome {
 impl Outcome {
     /// Everything was done.
     pub fn done(json: Value) -> Self {
-        Self { json, partial: false }
+        Self {
+            json,
+            partial: false,
+        }
     }
 
     /// Exit code: 3 where only part was done.
@@ -56,7 +59,11 @@ impl Output {
 
     /// Prints the closing object.
     pub fn finish(&self, outcome: &Outcome) -> Result<(), Error> {
-        if self.json { print_line(&outcome.json.to_string()) } else { Ok(()) }
+        if self.json {
+            print_line(&outcome.json.to_string())
+        } else {
+            Ok(())
+        }
     }
 
     /// Reports an error and gives the exit code.

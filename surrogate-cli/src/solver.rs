@@ -44,15 +44,39 @@ pub fn solve(
     let species = network.species().len();
     // Rows at the same conditions share their rate coefficients.
     let shared = environments.windows(2).all(|pair| pair[0] == pair[1]);
-    let environments = if shared { &environments[..environments.len().min(1)] } else { environments };
+    let environments = if shared {
+        &environments[..environments.len().min(1)]
+    } else {
+        environments
+    };
     let kinetics = KineticsBatch::new(network, environments).map_err(Error::conditions)?;
-    let options = Options::default().rtol(tolerances.rtol).atol(tolerances.atol).outputs(outputs);
-    let watch = Watch { progress: Some(progress), cancel: Some(cancel) };
+    let options = Options::default()
+        .rtol(tolerances.rtol)
+        .atol(tolerances.atol)
+        .outputs(outputs);
+    let watch = Watch {
+        progress: Some(progress),
+        cancel: Some(cancel),
+    };
     let clock = Instant::now();
     let results = if initial.len() == species {
-        solve_lanes::<f64, _, _, 1>(|| kinetics.lanes(), &Rodas5p, (start, end), initial, &options, &watch)?
+        solve_lanes::<f64, _, _, 1>(
+            || kinetics.lanes(),
+            &Rodas5p,
+            (start, end),
+            initial,
+            &options,
+            &watch,
+        )?
     } else {
-        solve_lanes::<f64, _, _, LANES>(|| kinetics.lanes(), &Rodas5p, (start, end), initial, &options, &watch)?
+        solve_lanes::<f64, _, _, LANES>(
+            || kinetics.lanes(),
+            &Rodas5p,
+            (start, end),
+            initial,
+            &options,
+            &watch,
+        )?
     };
     let seconds = clock.elapsed().as_secs_f64();
     let width = times.len() * species;

@@ -17,10 +17,18 @@ pub enum Format {
 impl Format {
     /// The format that a file's extension names.
     pub fn of(path: &Path) -> Result<Self, Error> {
-        match path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
+        match path
+            .extension()
+            .and_then(|e| e.to_str())
+            .map(str::to_ascii_lowercase)
+            .as_deref()
+        {
             Some("h5" | "hdf5") => Ok(Self::Hdf5),
             Some("csv") => Ok(Self::Csv),
-            _ => Err(Error::Usage(format!("--out {}: expected a name that ends in .h5, .hdf5 or .csv", path.display()))),
+            _ => Err(Error::Usage(format!(
+                "--out {}: expected a name that ends in .h5, .hdf5 or .csv",
+                path.display()
+            ))),
         }
     }
 }
@@ -38,8 +46,17 @@ pub fn write(
     match format {
         Format::Hdf5 => {
             let data = Trajectories::new(data.to_vec(), models, times.len(), labels.len())?;
-            let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-            Solutions { labels, timesteps: times.to_vec(), data, attributes }.write(path)?;
+            let attributes = attributes
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect();
+            Solutions {
+                labels,
+                timesteps: times.to_vec(),
+                data,
+                attributes,
+            }
+            .write(path)?;
         }
         Format::Csv => latent_ode::write_atomically(path, |w| csv(w, &labels, times, data))?,
     }

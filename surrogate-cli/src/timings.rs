@@ -38,43 +38,78 @@ pub fn measure(
     let (test, times) = (dataset.test(), dataset.timesteps());
     let environment = [environment];
     let solve = |models: &[usize], tolerances: Tolerances| -> Result<(f64, usize), Error> {
-        let initial: Vec<f64> = models.iter().flat_map(|&m| test.state(m, 0).iter().copied()).collect();
-        let work = || solver::solve(network, &initial, &environment, times, tolerances, &|_| (), interrupt::flag());
+        let initial: Vec<f64> = models
+            .iter()
+            .flat_map(|&m| test.state(m, 0).iter().copied())
+            .collect();
+        let work = || {
+            solver::solve(
+                network,
+                &initial,
+                &environment,
+                times,
+                tolerances,
+                &|_| (),
+                interrupt::flag(),
+            )
+        };
         let (batch, _) = on_one_thread(work)?;
         let batch = batch?;
         Ok((batch.seconds, batch.statistics.steps))
     };
-    let loose = Tolerances { rtol: 1e-3, atol: 1e-14 };
+    let loose = Tolerances {
+        rtol: 1e-3,
+        atol: 1e-14,
+    };
     let alone = |models: &[usize], tolerances: Tolerances| -> Result<Vec<(f64, usize)>, Error> {
         models.iter().map(|&m| solve(&[m], tolerances)).collect()
     };
     let steady = steady(&alone(&(0..test.samples()).collect::<Vec<_>>(), truth)?);
     let models = steady.len().max(1) as f64;
-    let states: Vec<f64> = steady.iter().flat_map(|&m| test.state(m, 0).iter().copied()).collect();
+    let states: Vec<f64> = steady
+        .iter()
+        .flat_map(|&m| test.state(m, 0).iter().copied())
+        .collect();
     let mut timings = Vec::new();
     for tolerances in [truth, loose] {
-        let name = format!("full solve, rtol {:e}, atol {:e} cm⁻³", tolerances.rtol, tolerances.atol);
+        let name = format!(
+            "full solve, rtol {:e}, atol {:e} cm⁻³",
+            tolerances.rtol, tolerances.atol
+        );
         let one_by_one = alone(&steady, tolerances)?.iter().map(|r| r.0).sum::<f64>() / models;
-        timings.push(Timing { what: format!("{name}, one model at a time"), seconds: one_by_one, full: true });
+        timings.push(Timing {
+            what: format!("{name}, one model at a time"),
+            seconds: one_by_one,
+            full: true,
+        });
         let (batch, _) = solve(&steady, tolerances)?;
-        timings.push(Timing { what: format!("{name}, in lanes"), seconds: batch / models, full: true });
+        timings.push(Timing {
+            what: format!("{name}, in lanes"),
+            seconds: batch / models,
+            full: true,
+        });
     }
     let latents: Vec<f64> = {
         let rollouts = surrogate.rollout_all(&states, times, &Control::default())?;
         rollouts.into_iter().flat_map(|r| r.latent).collect()
     };
-    let quickest = |work: &(dyn Fn() -> Result<(), latent_ode::Error> + Sync)| -> Result<f64, Error> {
-        let mut best = f64::INFINITY;
-        for _ in 0..REPETITIONS {
-            let (result, seconds) = on_one_thread(work)?;
-            result?;
-            best = best.min(seconds);
-        }
-        Ok(best / models)
-    };
+    let quickest =
+        |work: &(dyn Fn() -> Result<(), latent_ode::Error> + Sync)| -> Result<f64, Error> {
+            let mut best = f64::INFINITY;
+            for _ in 0..REPETITIONS {
+                let (result, seconds) = on_one_thread(work)?;
+                result?;
+                best = best.min(seconds);
+            }
+            Ok(best / models)
+        };
     let encode = quickest(&|| surrogate.encode(&states).map(drop))?;
     let decode = quickest(&|| surrogate.decode(&latents).map(drop))?;
-    let rollout = quickest(&|| surrogate.rollout_all(&states, times, &Control::default()).map(drop))?;
+    let rollout = quickest(&|| {
+        surrogate
+            .rollout_all(&states, times, &Control::default())
+            .map(drop)
+    })?;
     let latent = (rollout - encode - decode).max(0.0);
     let parts = [
         ("surrogate, everything".to_owned(), rollout),
@@ -82,7 +117,11 @@ pub fn measure(
         ("of this: solve the latent network".to_owned(), latent),
         (format!("of this: decode {} outputs", times.len()), decode),
     ];
-    timings.extend(parts.map(|(what, seconds)| Timing { what, seconds, full: false }));
+    timings.extend(parts.map(|(what, seconds)| Timing {
+        what,
+        seconds,
+        full: false,
+    }));
     Ok(timings)
 }
 
@@ -90,6 +129,10 @@ pub fn measure(
 fn steady(solves: &[(f64, usize)]) -> Vec<usize> {
     let mut steps: Vec<usize> = solves.iter().map(|s| s.1).collect();
     steps.sort_unstable();
-    let limit = steps.get(steps.len() / 2).map_or(0, |median| OSCILLATING * median);
-    (0..solves.len()).filter(|&m| solves[m].1 <= limit).collect()
+    let limit = steps
+        .get(steps.len() / 2)
+        .map_or(0, |median| OSCILLATING * median);
+    (0..solves.len())
+        .filter(|&m| solves[m].1 <= limit)
+        .collect()
 }

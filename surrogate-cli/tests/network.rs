@@ -7,11 +7,27 @@ use support::{call, write};
 #[test]
 fn the_embedded_network_is_what_the_paper_says() {
     let folder = tempfile::tempdir().unwrap();
-    let json = call(folder.path(), "network check osu224 --json").expect(0).json();
-    let number = |key: &str| json[key].as_u64().unwrap_or_else(|| panic!("{key} in {json}"));
+    let json = call(folder.path(), "network check osu224 --json")
+        .expect(0)
+        .json();
+    let number = |key: &str| {
+        json[key]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{key} in {json}"))
+    };
     assert_eq!(json["format"], "native");
-    assert_eq!((number("rows"), number("reactions"), number("species")), (224, 224, 29));
-    assert_eq!((number("unbalanced"), number("duplicates"), number("jacobian_nonzeros")), (0, 0, 581));
+    assert_eq!(
+        (number("rows"), number("reactions"), number("species")),
+        (224, 224, 29)
+    );
+    assert_eq!(
+        (
+            number("unbalanced"),
+            number("duplicates"),
+            number("jacobian_nonzeros")
+        ),
+        (0, 0, 581)
+    );
     // H, O, C and charge.
     assert_eq!(number("conservation_laws"), 4);
     assert_eq!(json["unsupported"].as_array().unwrap().len(), 0);
@@ -21,29 +37,47 @@ fn the_embedded_network_is_what_the_paper_says() {
 
 #[test]
 fn the_complete_osu_file_is_read() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/networks/osu_09_2008.osu");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../shared/data/networks/osu_09_2008.osu"
+    );
     if !std::path::Path::new(path).exists() {
         println!("skipped: {path} is not there");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let json = call(folder.path(), &format!("network check {path} --json")).expect(0).json();
+    let json = call(folder.path(), &format!("network check {path} --json"))
+        .expect(0)
+        .json();
     assert_eq!(json["format"], "osu");
-    assert_eq!((json["rows"].as_u64(), json["unbalanced"].as_u64()), (Some(4457), Some(0)));
+    assert_eq!(
+        (json["rows"].as_u64(), json["unbalanced"].as_u64()),
+        (Some(4457), Some(0))
+    );
     // Photoreactions need the extinction and the field: refused with the option's name, never a zero.
     write(folder.path(), "initial.csv", "H2\n1e4\n");
     let solve = format!("solve --network {path} --initial initial.csv --t-end 1e-5 --points 2");
     call(folder.path(), &solve).refused(1, &["--visual-extinction"]);
-    call(folder.path(), &format!("{solve} --visual-extinction 10")).refused(1, &["--radiation-field"]);
+    call(folder.path(), &format!("{solve} --visual-extinction 10"))
+        .refused(1, &["--radiation-field"]);
 }
 
 #[test]
 fn a_malformed_line_is_named_with_line_and_column() {
     let folder = tempfile::tempdir().unwrap();
     let line = "H       C                       CH                                      1.00e-17 0.00e+00 0.00e+00 8 1";
-    write(folder.path(), "bad.osu", &format!("{line}\n{}\n", line.replace("1.00e-17", "1.0xe-17")));
-    let message = call(folder.path(), "network check bad.osu").expect(1).stderr;
-    assert!(message.contains("error: ") && message.contains("bad.osu"), "{message}");
+    write(
+        folder.path(),
+        "bad.osu",
+        &format!("{line}\n{}\n", line.replace("1.00e-17", "1.0xe-17")),
+    );
+    let message = call(folder.path(), "network check bad.osu")
+        .expect(1)
+        .stderr;
+    assert!(
+        message.contains("error: ") && message.contains("bad.osu"),
+        "{message}"
+    );
     write(folder.path(), "garbage.txt", "no network at all\n");
     call(folder.path(), "network check garbage.txt --json").refused(1, &["garbage.txt"]);
     call(folder.path(), "network check missing.txt").refused(1, &["missing.txt"]);
@@ -52,11 +86,18 @@ fn a_malformed_line_is_named_with_line_and_column() {
 #[test]
 fn the_latent_network_of_the_paper() {
     let folder = tempfile::tempdir().unwrap();
-    let json = call(folder.path(), "latent-network --json").expect(0).json();
+    let json = call(folder.path(), "latent-network --json")
+        .expect(0)
+        .json();
     assert_eq!(json["molecules"].as_array().unwrap().len(), 5);
     assert_eq!(json["reactions"].as_array().unwrap().len(), 12);
     for format in ["table", "latex", "rust", "python"] {
-        assert!(!call(folder.path(), &format!("latent-network --to {format}")).expect(0).stdout.is_empty());
+        assert!(
+            !call(folder.path(), &format!("latent-network --to {format}"))
+                .expect(0)
+                .stdout
+                .is_empty()
+        );
     }
     call(folder.path(), "latent-network --atoms 0").refused(2, &["at least 1"]);
 }

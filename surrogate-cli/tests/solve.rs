@@ -10,24 +10,50 @@ use support::{call, command, initial, names, write};
 fn defaults_layout_and_json_are_those_promised() {
     let folder = tempfile::tempdir().unwrap();
     initial(folder.path(), 3);
-    let json = call(folder.path(), "solve --initial initial.csv --out out.h5 --json").expect(0).json();
-    for key in
-        ["models", "failed", "steps", "rejected", "rhs_evaluations", "jacobian_evaluations", "factorizations"]
-    {
+    let json = call(
+        folder.path(),
+        "solve --initial initial.csv --out out.h5 --json",
+    )
+    .expect(0)
+    .json();
+    for key in [
+        "models",
+        "failed",
+        "steps",
+        "rejected",
+        "rhs_evaluations",
+        "jacobian_evaluations",
+        "factorizations",
+    ] {
         assert!(json[key].is_u64(), "{key}: {json}");
     }
     assert!(json["seconds"].is_f64() && json["oscillating"].is_null());
-    assert_eq!((json["models"].as_u64(), json["failed"].as_u64()), (Some(3), Some(0)));
+    assert_eq!(
+        (json["models"].as_u64(), json["failed"].as_u64()),
+        (Some(3), Some(0))
+    );
     let explicit = "solve --network osu224 --initial initial.csv --temperature 50 --cosmic-ray-rate 1e-16 --t-start 1e-6 \
                     --t-end 1e8 --points 100 --rtol 1e-3 --atol 1e-14 --threads 1 --out explicit.h5 --json";
     call(folder.path(), explicit).expect(0);
-    let (a, b) =
-        (Solutions::read(folder.path().join("out.h5")).unwrap(), Solutions::read(folder.path().join("explicit.h5")).unwrap());
-    assert_eq!(a.data, b.data, "the values of the interface are the defaults");
-    assert_eq!((a.data.samples(), a.data.times(), a.data.quantities()), (3, 100, 29));
+    let (a, b) = (
+        Solutions::read(folder.path().join("out.h5")).unwrap(),
+        Solutions::read(folder.path().join("explicit.h5")).unwrap(),
+    );
+    assert_eq!(
+        a.data, b.data,
+        "the values of the interface are the defaults"
+    );
+    assert_eq!(
+        (a.data.samples(), a.data.times(), a.data.quantities()),
+        (3, 100, 29)
+    );
     assert_eq!((a.timesteps[0], a.timesteps[99]), (1e-6, 1e8));
     let h2 = a.labels.iter().position(|l| l == "H2").unwrap();
-    assert_eq!(a.data.state(0, 0)[h2], 1e4, "the first output is the initial state");
+    assert_eq!(
+        a.data.state(0, 0)[h2],
+        1e4,
+        "the first output is the initial state"
+    );
     let named = a.data.state(0, 0).iter().filter(|n| **n > 0.0).count();
     assert_eq!(named, 5, "everything else starts at 0");
 }
@@ -36,8 +62,16 @@ fn defaults_layout_and_json_are_those_promised() {
 fn species_not_named_are_counted_on_stderr() {
     let folder = tempfile::tempdir().unwrap();
     initial(folder.path(), 1);
-    let call = call(folder.path(), "solve --initial initial.csv --t-end 1 --points 3 --out out.csv").expect(0);
-    assert!(call.stderr.contains("24 species not named"), "{}", call.stderr);
+    let call = call(
+        folder.path(),
+        "solve --initial initial.csv --t-end 1 --points 3 --out out.csv",
+    )
+    .expect(0);
+    assert!(
+        call.stderr.contains("24 species not named"),
+        "{}",
+        call.stderr
+    );
     let text = std::fs::read_to_string(folder.path().join("out.csv")).unwrap();
     assert!(text.starts_with("model,time_yr,"));
     assert_eq!(text.lines().count(), 4);
@@ -46,11 +80,23 @@ fn species_not_named_are_counted_on_stderr() {
 #[test]
 fn rows_override_conditions_and_threads_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), "a.csv", "H2,C+,E,temperature,cosmic_ray_rate\n1e4,1,1,20,1e-17\n1e4,1,1,50,1e-16\n");
+    write(
+        folder.path(),
+        "a.csv",
+        "H2,C+,E,temperature,cosmic_ray_rate\n1e4,1,1,20,1e-17\n1e4,1,1,50,1e-16\n",
+    );
     write(folder.path(), "b.csv", "H2,C+,e-\n1e4,1,1\n");
-    call(folder.path(), "solve --initial a.csv --out a.h5 --threads 2").expect(0);
+    call(
+        folder.path(),
+        "solve --initial a.csv --out a.h5 --threads 2",
+    )
+    .expect(0);
     call(folder.path(), "solve --initial a.csv --out a1.h5").expect(0);
-    call(folder.path(), "solve --initial b.csv --out b.h5 --temperature 20 --cosmic-ray-rate 1e-17").expect(0);
+    call(
+        folder.path(),
+        "solve --initial b.csv --out b.h5 --temperature 20 --cosmic-ray-rate 1e-17",
+    )
+    .expect(0);
     let read = |name: &str| Solutions::read(folder.path().join(name)).unwrap().data;
     let (a, b) = (read("a.h5"), read("b.h5"));
     assert_eq!(a, read("a1.h5"));
@@ -76,21 +122,37 @@ fn relative_abundances_are_times_the_density() {
 fn bad_tables_are_refused_with_file_line_and_column() {
     let folder = tempfile::tempdir().unwrap();
     let cases: [(&str, &[&str]); 10] = [
-        ("H2,Fe\n1,1\n", &["t.csv:1", "column 2", "Fe", "a species of the network"]),
-        ("H2,C\n1,1\n1,-2e-3\n", &["t.csv:3", "column 2 (C)", "-2e-3", "0 cm⁻³ or more"]),
-        ("H2,C\nNaN,1\n", &["t.csv:2", "column 1 (H2)", "NaN", "number density"]),
+        (
+            "H2,Fe\n1,1\n",
+            &["t.csv:1", "column 2", "Fe", "a species of the network"],
+        ),
+        (
+            "H2,C\n1,1\n1,-2e-3\n",
+            &["t.csv:3", "column 2 (C)", "-2e-3", "0 cm⁻³ or more"],
+        ),
+        (
+            "H2,C\nNaN,1\n",
+            &["t.csv:2", "column 1 (H2)", "NaN", "number density"],
+        ),
         ("H2,C\ninf,1\n", &["t.csv:2", "inf"]),
         ("H2,C\n1,two\n", &["t.csv:2", "column 2 (C)", "two"]),
         ("H2,C\n1,\n", &["t.csv:2", "column 2 (C)"]),
         ("H2,C\n1\n", &["t.csv:2", "1 columns", "2"]),
         ("H2,C\n", &["t.csv:1", "no models"]),
         ("e-,E\n1,1\n", &["t.csv:1", "column 2", "column 1 again"]),
-        ("H2,temperature\n1,0\n", &["t.csv:2", "temperature", "above 0 K"]),
+        (
+            "H2,temperature\n1,0\n",
+            &["t.csv:2", "temperature", "above 0 K"],
+        ),
     ];
     for (text, words) in cases {
         write(folder.path(), "t.csv", text);
         call(folder.path(), "solve --initial t.csv --out out.h5").refused(1, words);
-        assert_eq!(names(folder.path()), ["t.csv"], "nothing is written for {text:?}");
+        assert_eq!(
+            names(folder.path()),
+            ["t.csv"],
+            "nothing is written for {text:?}"
+        );
     }
     write(folder.path(), "t.csv", "");
     call(folder.path(), "solve --initial t.csv --out out.h5").refused(1, &["t.csv:1", "empty"]);
@@ -122,13 +184,29 @@ fn wrong_usage_ends_with_2() {
 #[test]
 fn a_model_that_fails_is_named_and_the_others_are_kept() {
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), "t.csv", "H2,C+,e-\n1e4,1,1\n1e300,1e300,1e300\n1e4,0.1,0.1\n");
+    write(
+        folder.path(),
+        "t.csv",
+        "H2,C+,e-\n1e4,1,1\n1e300,1e300,1e300\n1e4,0.1,0.1\n",
+    );
     let call = call(folder.path(), "solve --initial t.csv --out out.h5 --json").expect(3);
     assert!(call.stderr.contains("row 1 failed: "), "{}", call.stderr);
-    assert_eq!((call.json()["models"].as_u64(), call.json()["failed"].as_u64()), (Some(3), Some(1)));
+    assert_eq!(
+        (
+            call.json()["models"].as_u64(),
+            call.json()["failed"].as_u64()
+        ),
+        (Some(3), Some(1))
+    );
     let out = Solutions::read(folder.path().join("out.h5")).unwrap();
     assert!(out.data.sample(1).iter().all(|n| n.is_nan()));
-    assert!(out.data.sample(0).iter().chain(out.data.sample(2)).all(|n| n.is_finite()));
+    assert!(
+        out.data
+            .sample(0)
+            .iter()
+            .chain(out.data.sample(2))
+            .all(|n| n.is_finite())
+    );
 }
 
 #[test]
@@ -139,7 +217,11 @@ fn seconds_are_most_of_a_long_solve_and_no_more_than_the_process() {
     loop {
         initial(folder.path(), rows);
         let start = Instant::now();
-        let json = call(folder.path(), "solve --initial initial.csv --rtol 1e-6 --atol 1e-18 --json").json();
+        let json = call(
+            folder.path(),
+            "solve --initial initial.csv --rtol 1e-6 --atol 1e-18 --json",
+        )
+        .json();
         let wall = start.elapsed().as_secs_f64();
         let seconds = json["seconds"].as_f64().unwrap();
         assert!(seconds > 0.0 && seconds <= wall, "{seconds} s of {wall} s");
@@ -163,26 +245,66 @@ fn a_full_disk_is_an_error_and_the_old_result_stays() {
         env!("CARGO_BIN_EXE_surrogate")
     );
     let run = |script: &str| -> support::Call {
-        std::process::Command::new("sh").args(["-c", script]).current_dir(folder.path()).output().unwrap().into()
+        std::process::Command::new("sh")
+            .args(["-c", script])
+            .current_dir(folder.path())
+            .output()
+            .unwrap()
+            .into()
     };
     let call = run(&script).refused(1, &["out.h5"]);
     assert!(call.json()["error"].is_string());
-    assert_eq!(std::fs::read_to_string(folder.path().join("out.h5")).unwrap(), "the old result");
-    assert_eq!(names(folder.path()), ["initial.csv", "out.h5"], "no half-written file is left");
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join("out.h5")).unwrap(),
+        "the old result"
+    );
+    assert_eq!(
+        names(folder.path()),
+        ["initial.csv", "out.h5"],
+        "no half-written file is left"
+    );
     call_missing_folder(folder.path());
 }
 
 fn call_missing_folder(folder: &std::path::Path) {
-    call(folder, "solve --initial initial.csv --out no/such/folder/out.h5").refused(1, &["no/such/folder"]);
+    call(
+        folder,
+        "solve --initial initial.csv --out no/such/folder/out.h5",
+    )
+    .refused(1, &["no/such/folder"]);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_standard_output_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let output =
-        command(folder.path()).args(["latent-network", "--json"]).stdout(full).output().unwrap();
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = command(folder.path())
+        .args(["latent-network", "--json"])
+        .stdout(full)
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"));
+}
+
+/// Two initial states of the paper's distribution; the second ends in a limit cycle, which a loose solve steps over.
+#[test]
+fn oscillating_rows_are_found_only_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    write(
+        folder.path(),
+        "t.csv",
+        "H2,C,C+,O,e-\n1e4,1,1,2,1\n1e4,0.01832245,0.0277318,0.04605425,0.0277318\n",
+    );
+    let json = call(
+        folder.path(),
+        "solve --initial t.csv --check-oscillation --json",
+    )
+    .expect(0)
+    .json();
+    assert_eq!(json["oscillating"], serde_json::json!([1]));
 }

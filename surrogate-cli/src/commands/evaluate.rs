@@ -27,5 +27,8 @@ pub fn run(args: &Evaluate, output: &Output) -> Result<Outcome, Error> {
     let dataset = judge::matched(Dataset::read(&args.data)?, &surrogate)?;
     let judgement = judge::judge(&surrogate, &dataset, args.seed, output)?;
     output.say(&judge::table(&judgement))?;
-    Ok(Outcome { partial: !judgement.predictions.failures.is_empty(), json: judgement.json() })
+    Ok(Outcome {
+        partial: !judgement.predictions.failures.is_empty(),
+        json: judgement.json(),
+    })
 }

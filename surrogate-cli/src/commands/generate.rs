@@ -39,8 +39,11 @@ pub fn run(args: &Generate, output: &Output) -> Result<Outcome, Error> {
         args.out.display()
     ))?;
     let s = &generated.statistics;
-    let failures: Vec<_> =
-        generated.failures.iter().map(|f| serde_json::json!({ "model": f.model, "reason": f.reason })).collect();
+    let failures: Vec<_> = generated
+        .failures
+        .iter()
+        .map(|f| serde_json::json!({ "model": f.model, "reason": f.reason }))
+        .collect();
     Ok(Outcome {
         partial: train + test + val < config.data.split.iter().sum::<usize>(),
         json: serde_json::json!({
@@ -71,16 +74,29 @@ pub fn generate(config: &RunConfig, output: &Output) -> Result<Generated, Error>
     let environment = config.conditions.environment()?;
     let distribution = config.distribution()?;
     let kinetics = Kinetics::new(&network, &environment).map_err(Error::conditions)?;
-    let bar = progress::bar(output, config.data.split.iter().sum::<usize>() as u64, "solving the full chemistry");
+    let bar = progress::bar(
+        output,
+        config.data.split.iter().sum::<usize>() as u64,
+        "solving the full chemistry",
+    );
     let report = |done: usize, _of: usize| bar.set_position(done as u64);
-    let control = Control { progress: Some(&report), cancel: Some(interrupt::flag()) };
+    let control = Control {
+        progress: Some(&report),
+        cancel: Some(interrupt::flag()),
+    };
     let result = latent_ode::generate(&kinetics, &distribution, &config.data, &control);
     bar.finish_and_clear();
     interrupt::check(|| "no data set was written".into())?;
     let mut generated = result?;
     for failure in &generated.failures {
-        output.note(&format!("model {} failed: {}", failure.model, failure.reason));
+        output.note(&format!(
+            "model {} failed: {}",
+            failure.model, failure.reason
+        ));
     }
-    generated.dataset.attributes.insert("network_name".into(), Attribute::from(config.network.as_str()));
+    generated.dataset.attributes.insert(
+        "network_name".into(),
+        Attribute::from(config.network.as_str()),
+    );
     Ok(generated)
 }

@@ -25,16 +25,22 @@ pub struct LatentNetworkArgs {
 
 /// Generates the network and writes it.
 pub fn run(args: &LatentNetworkArgs, output: &Output) -> Result<Outcome, Error> {
-    let network = LatentNetwork::generate(args.atoms, args.max_size).map_err(|e| Error::Usage(e.to_string()))?;
+    let network = LatentNetwork::generate(args.atoms, args.max_size)
+        .map_err(|e| Error::Usage(e.to_string()))?;
     let format: ExportFormat = args.to.parse()?;
     let text = network.export(format, None)?;
     match &args.out {
         Some(path) => latent_ode::write_atomically(path, |w| w.write_all(text.as_bytes()))?,
         None => output.say(text.trim_end())?,
     }
-    let molecules: Vec<_> =
-        network.molecules().iter().map(|m| serde_json::json!({ "name": m.name(), "mass": m.mass() })).collect();
-    let reactions: Vec<String> = (0..network.reactions().len()).map(|j| network.equation(j)).collect();
+    let molecules: Vec<_> = network
+        .molecules()
+        .iter()
+        .map(|m| serde_json::json!({ "name": m.name(), "mass": m.mass() }))
+        .collect();
+    let reactions: Vec<String> = (0..network.reactions().len())
+        .map(|j| network.equation(j))
+        .collect();
     Ok(Outcome::done(serde_json::json!({
         "atoms": args.atoms,
         "max_size": args.max_size,

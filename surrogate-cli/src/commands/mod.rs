@@ -16,7 +16,10 @@ use crate::output::{Outcome, Output};
 /// Starts the worker threads and runs the command.
 pub fn dispatch(cli: &Cli, output: &Output) -> Result<Outcome, Error> {
     let single = matches!(cli.command, Command::Solve(_));
-    let threads = cli.global.threads.map_or(if single { 1 } else { 0 }, usize::from);
+    let threads = cli
+        .global
+        .threads
+        .map_or(if single { 1 } else { 0 }, usize::from);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()

@@ -21,7 +21,9 @@ pub struct NetworkCheck {
 pub fn run(args: &NetworkCheck, output: &Output) -> Result<Outcome, Error> {
     let network = options::network(&args.network)?;
     let report = network.check()?;
-    let format = report.format.map_or_else(|| "none".to_owned(), |f| f.to_string());
+    let format = report
+        .format
+        .map_or_else(|| "none".to_owned(), |f| f.to_string());
     let facts = [
         ("format", format),
         ("rows", report.rows.to_string()),
@@ -30,7 +32,10 @@ pub fn run(args: &NetworkCheck, output: &Output) -> Result<Outcome, Error> {
         ("unbalanced reactions", report.unbalanced.to_string()),
         ("duplicate reactions", report.duplicates.to_string()),
         ("conservation laws", report.conservation_laws.to_string()),
-        ("nonzeros of the Jacobian", report.jacobian_nonzeros.to_string()),
+        (
+            "nonzeros of the Jacobian",
+            report.jacobian_nonzeros.to_string(),
+        ),
         ("unsupported rows", report.unsupported.len().to_string()),
     ];
     for (name, value) in facts {
@@ -39,8 +44,11 @@ pub fn run(args: &NetworkCheck, output: &Output) -> Result<Outcome, Error> {
     if !output.is_json() {
         list("unbalanced", &unbalanced(&network), output)?;
         list("duplicates", &duplicates(&network), output)?;
-        let unsupported: Vec<String> =
-            report.unsupported.iter().map(|row| format!("line {}: {} ({})", row.line, row.text, row.reason)).collect();
+        let unsupported: Vec<String> = report
+            .unsupported
+            .iter()
+            .map(|row| format!("line {}: {} ({})", row.line, row.text, row.reason))
+            .collect();
         list("unsupported", &unsupported, output)?;
     }
     Ok(Outcome::done(serde_json::to_value(&report)?))
@@ -48,12 +56,22 @@ pub fn run(args: &NetworkCheck, output: &Output) -> Result<Outcome, Error> {
 
 fn unbalanced(network: &Network) -> Vec<String> {
     let gains = |gains: &[(String, i64)]| {
-        gains.iter().map(|(what, by)| format!("{what} {by:+}")).collect::<Vec<_>>().join(", ")
+        gains
+            .iter()
+            .map(|(what, by)| format!("{what} {by:+}"))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     network
         .unbalanced()
         .iter()
-        .map(|found| format!("{}: {}", network.reaction_text(found.reaction), gains(&found.gains)))
+        .map(|found| {
+            format!(
+                "{}: {}",
+                network.reaction_text(found.reaction),
+                gains(&found.gains)
+            )
+        })
         .collect()
 }
 
@@ -61,7 +79,14 @@ fn duplicates(network: &Network) -> Vec<String> {
     network
         .duplicates()
         .iter()
-        .map(|&(first, again)| format!("{} (reactions {} and {})", network.reaction_text(again), first + 1, again + 1))
+        .map(|&(first, again)| {
+            format!(
+                "{} (reactions {} and {})",
+                network.reaction_text(again),
+                first + 1,
+                again + 1
+            )
+        })
         .collect()
 }
 

@@ -50,7 +50,9 @@ pub fn run(args: &Predict, output: &Output) -> Result<Outcome, Error> {
     let mut base = Environment::default();
     if let Some(density) = args.density {
         if !(density.is_finite() && density > 0.0) {
-            return Err(Error::Usage(format!("--density {density}: expected a finite number above 0 cm⁻³")));
+            return Err(Error::Usage(format!(
+                "--density {density}: expected a finite number above 0 cm⁻³"
+            )));
         }
         base.density = Some(density);
     }
@@ -67,7 +69,10 @@ pub fn run(args: &Predict, output: &Output) -> Result<Outcome, Error> {
     super::solve::note_unnamed(&initial, output);
     let times = times(&args.times, &surrogate)?;
     let clock = Instant::now();
-    let control = Control { progress: None, cancel: Some(interrupt::flag()) };
+    let control = Control {
+        progress: None,
+        cancel: Some(interrupt::flag()),
+    };
     let rollouts = surrogate.rollout_all(&initial.states, &times, &control);
     interrupt::check(|| "nothing was written".into())?;
     let rollouts = rollouts?;
@@ -86,7 +91,8 @@ pub fn run(args: &Predict, output: &Output) -> Result<Outcome, Error> {
         }
         // The first output is the state itself, as in `solve`.
         let start = data.len() - width;
-        data[start..start + labels.len()].copy_from_slice(&initial.states[row * labels.len()..][..labels.len()]);
+        data[start..start + labels.len()]
+            .copy_from_slice(&initial.states[row * labels.len()..][..labels.len()]);
     }
     if let (Some(path), Some(format)) = (&args.out, format) {
         let attributes = [
@@ -97,7 +103,11 @@ pub fn run(args: &Predict, output: &Output) -> Result<Outcome, Error> {
         table::write(path, format, labels.to_vec(), &times, &data, attributes)?;
     }
     let models = rollouts.len();
-    output.say(&format!("{models} models, {} failed, {}", failures.len(), crate::report::duration(seconds)))?;
+    output.say(&format!(
+        "{models} models, {} failed, {}",
+        failures.len(),
+        crate::report::duration(seconds)
+    ))?;
     Ok(Outcome {
         partial: !failures.is_empty(),
         json: serde_json::json!({
@@ -117,6 +127,10 @@ fn times(args: &TimeArgs, surrogate: &Surrogate) -> Result<Vec<f64>, Error> {
     if args.t_start.is_none() && args.t_end.is_none() && args.points.is_none() {
         return Ok(known.to_vec());
     }
-    let base = crate::options::Times { start: known[0], end: known[known.len() - 1], points: known.len() };
+    let base = crate::options::Times {
+        start: known[0],
+        end: known[known.len() - 1],
+        points: known.len(),
+    };
     base.overridden(args).grid()
 }

@@ -43,7 +43,8 @@ pub fn run(args: &Run, output: &Output) -> Result<Outcome, Error> {
     let (config, dir) = match &args.resume {
         Some(dir) => (resumed(args, dir)?, dir.clone()),
         None => {
-            let mut config = RunConfig::load(args.config.as_ref(), args.training.recipe.as_deref())?;
+            let mut config =
+                RunConfig::load(args.config.as_ref(), args.training.recipe.as_deref())?;
             config.set_data(&args.data, args.seed)?;
             config.set_training(&args.training, args.seed)?;
             (config, PathBuf::new())
@@ -53,7 +54,11 @@ pub fn run(args: &Run, output: &Output) -> Result<Outcome, Error> {
     let network = config.network()?;
     let environment = config.conditions.environment()?;
     config.distribution()?;
-    let dir = if args.resume.is_some() { dir } else { folder::create(args.out.as_deref(), &config, output)? };
+    let dir = if args.resume.is_some() {
+        dir
+    } else {
+        folder::create(args.out.as_deref(), &config, output)?
+    };
     announce(&dir, output)?;
     let files = folder::Files::new(&dir);
     if args.resume.is_none() {
@@ -69,14 +74,19 @@ pub fn run(args: &Run, output: &Output) -> Result<Outcome, Error> {
     interrupt::check(resume)?;
     let dataset = judge::matched(dataset, &surrogate)?;
     let judgement = judge::judge(&surrogate, &dataset, config.data.seed, output)?;
-    let truth = Tolerances { rtol: config.data.rtol, atol: config.data.atol };
+    let truth = Tolerances {
+        rtol: config.data.rtol,
+        atol: config.data.atol,
+    };
     let timings = timings::measure(&surrogate, &dataset, &network, environment, truth)?;
     interrupt::check(resume)?;
 
     let metrics = metrics(&judgement, &timings, &surrogate, generated, trained);
     let text = serde_json::to_string_pretty(&metrics)?;
     write_atomically(&files.metrics, |w| w.write_all(text.as_bytes()))?;
-    let rendered = report::render(&gather::report_data(&config, &surrogate, &dataset, &judgement, timings)?)?;
+    let rendered = report::render(&gather::report_data(
+        &config, &surrogate, &dataset, &judgement, timings,
+    )?)?;
     folder::write_figures(&files.figures, &rendered.figures)?;
     write_atomically(&files.report, |w| w.write_all(rendered.html.as_bytes()))?;
 
@@ -87,23 +97,39 @@ pub fn run(args: &Run, output: &Output) -> Result<Outcome, Error> {
         object.insert("folder".into(), json!(dir.display().to_string()));
         object.insert("report".into(), json!(files.report.display().to_string()));
     }
-    Ok(Outcome { partial: !judgement.predictions.failures.is_empty(), json })
+    Ok(Outcome {
+        partial: !judgement.predictions.failures.is_empty(),
+        json,
+    })
 }
 
 /// The configuration of an interrupted run; options cannot change it.
 fn resumed(args: &Run, dir: &Path) -> Result<RunConfig, Error> {
     let files = folder::Files::new(dir);
     if !files.config.exists() {
-        return Err(Error::Usage(format!("--resume {}: there is no config.toml, so no run to go on with", dir.display())));
+        return Err(Error::Usage(format!(
+            "--resume {}: there is no config.toml, so no run to go on with",
+            dir.display()
+        )));
     }
     if files.report.exists() {
-        return Err(Error::Usage(format!("--resume {}: this run is finished: {}", dir.display(), files.report.display())));
+        return Err(Error::Usage(format!(
+            "--resume {}: this run is finished: {}",
+            dir.display(),
+            files.report.display()
+        )));
     }
     let config = RunConfig::read(&files.config, None)?;
     let mut changed = config.clone();
     changed.set_data(&args.data, None)?;
     changed.set_training(&args.training, None)?;
-    if changed != config || args.training.recipe.as_ref().is_some_and(|r| *r != config.training.recipe) {
+    if changed != config
+        || args
+            .training
+            .recipe
+            .as_ref()
+            .is_some_and(|r| *r != config.training.recipe)
+    {
         let text = "--resume goes on by the run's own configuration; drop the other options";
         return Err(Error::Usage(text.into()));
     }
@@ -128,9 +154,14 @@ fn data(config: &RunConfig, path: &Path, output: &Output) -> Result<(Dataset, Va
     generated.dataset.write(path)?;
     let [train, test, val] = generate::parts(&generated);
     let seconds = report::duration(generated.seconds);
-    output.say(&format!("trajectories: {train} for training, {test} for testing, {val} for validation, {seconds}"))?;
+    output.say(&format!(
+        "trajectories: {train} for training, {test} for testing, {val} for validation, {seconds}"
+    ))?;
     let failed = generated.failures.len();
-    Ok((generated.dataset, json!({ "seconds": generated.seconds, "steps": generated.statistics.steps, "failed": failed })))
+    Ok((
+        generated.dataset,
+        json!({ "seconds": generated.seconds, "steps": generated.statistics.steps, "failed": failed }),
+    ))
 }
 
 fn model(
@@ -145,7 +176,14 @@ fn model(
         return Ok((Surrogate::read(&files.model)?, Value::Null));
     }
     let resume = files.checkpoint.exists();
-    let trained = train::train(dataset, &config.training, &files.checkpoint, resume, output, how_to_go_on)?;
+    let trained = train::train(
+        dataset,
+        &config.training,
+        &files.checkpoint,
+        resume,
+        output,
+        how_to_go_on,
+    )?;
     trained.surrogate.write(&files.model)?;
     train::remove(&files.checkpoint)?;
     output.say(&format!(
@@ -160,7 +198,13 @@ fn model(
 }
 
 /// Everything measured, as metrics.json holds it.
-fn metrics(judgement: &Judgement, timings: &[Timing], surrogate: &Surrogate, generated: Value, trained: Value) -> Value {
+fn metrics(
+    judgement: &Judgement,
+    timings: &[Timing],
+    surrogate: &Surrogate,
+    generated: Value,
+    trained: Value,
+) -> Value {
     let network = surrogate.network();
     let reactions: Vec<Value> = surrogate
         .rate_coefficients()
@@ -168,8 +212,10 @@ fn metrics(judgement: &Judgement, timings: &[Timing], surrogate: &Surrogate, gen
         .enumerate()
         .map(|(j, k)| json!({ "reaction": network.equation(j), "rate_coefficient": k }))
         .collect();
-    let seconds: serde_json::Map<String, Value> =
-        timings.iter().map(|t| (t.what.clone(), json!(t.seconds))).collect();
+    let seconds: serde_json::Map<String, Value> = timings
+        .iter()
+        .map(|t| (t.what.clone(), json!(t.seconds)))
+        .collect();
     let mut value = judgement.json();
     if let Value::Object(object) = &mut value {
         object.insert("seconds_per_model_by_part".into(), Value::Object(seconds));

@@ -14,9 +14,15 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 
 /// Tolerances of a solve unless asked otherwise.
-const TOLERANCES: Tolerances = Tolerances { rtol: 1e-3, atol: 1e-14 };
+const TOLERANCES: Tolerances = Tolerances {
+    rtol: 1e-3,
+    atol: 1e-14,
+};
 /// Tolerances at which oscillating models are found.
-const TIGHT: Tolerances = Tolerances { rtol: 1e-8, atol: 1e-18 };
+const TIGHT: Tolerances = Tolerances {
+    rtol: 1e-8,
+    atol: 1e-18,
+};
 
 /// Options of `solve`.
 #[derive(Debug, Args)]
@@ -50,7 +56,9 @@ pub struct Solve {
 
 /// Solves every row, writes the result, and reports what it took.
 pub fn run(args: &Solve, output: &Output) -> Result<Outcome, Error> {
-    let base = Conditions::default().overridden(&args.conditions).environment()?;
+    let base = Conditions::default()
+        .overridden(&args.conditions)
+        .environment()?;
     let times = Times::default().overridden(&args.times).grid()?;
     let tolerances = TOLERANCES.overridden(&args.tolerances)?;
     let format = args.out.as_deref().map(table::Format::of).transpose()?;
@@ -60,19 +68,36 @@ pub fn run(args: &Solve, output: &Output) -> Result<Outcome, Error> {
 
     let bar = progress::bar(output, initial.environments.len() as u64, "solving");
     let done = |models: usize| bar.set_position(models as u64);
-    let batch =
-        solver::solve(&network, &initial.states, &initial.environments, &times, tolerances, &done, interrupt::flag())?;
+    let batch = solver::solve(
+        &network,
+        &initial.states,
+        &initial.environments,
+        &times,
+        tolerances,
+        &done,
+        interrupt::flag(),
+    )?;
     bar.finish_and_clear();
     interrupt::check(|| "nothing was written".into())?;
     for (row, reason) in &batch.failures {
         output.note(&format!("row {row} failed: {reason}"));
     }
     if let (Some(path), Some(format)) = (&args.out, format) {
-        write(path, format, &network, &args.network, &times, tolerances, &batch)?;
+        write(
+            path,
+            format,
+            &network,
+            &args.network,
+            &times,
+            tolerances,
+            &batch,
+        )?;
     }
     let oscillating = if args.check_oscillation {
         let rows = oscillation::rows(&network, &initial, &times, TIGHT)?;
-        interrupt::check(|| "the check for oscillation is incomplete; the result was written".into())?;
+        interrupt::check(|| {
+            "the check for oscillation is incomplete; the result was written".into()
+        })?;
         if !rows.is_empty() {
             output.note(&format!("oscillating at late times (rows from 0): {rows:?}; use --rtol 1e-8 --atol 1e-18 for these"));
         }
@@ -82,8 +107,11 @@ pub fn run(args: &Solve, output: &Output) -> Result<Outcome, Error> {
     };
     summary(args, output, &batch)?;
     let s = &batch.statistics;
-    let failures: Vec<_> =
-        batch.failures.iter().map(|(row, reason)| serde_json::json!({ "row": row, "reason": reason })).collect();
+    let failures: Vec<_> = batch
+        .failures
+        .iter()
+        .map(|(row, reason)| serde_json::json!({ "row": row, "reason": reason }))
+        .collect();
     Ok(Outcome {
         partial: !batch.failures.is_empty(),
         json: serde_json::json!({
@@ -105,9 +133,22 @@ pub fn run(args: &Solve, output: &Output) -> Result<Outcome, Error> {
 /// Says how many species start at 0 because the table does not name them.
 pub fn note_unnamed(initial: &InitialStates, output: &Output) {
     if !initial.unnamed.is_empty() {
-        let few = initial.unnamed.iter().take(8).cloned().collect::<Vec<_>>().join(" ");
-        let more = if initial.unnamed.len() > 8 { " …" } else { "" };
-        output.note(&format!("{} species not named in the table start at 0: {few}{more}", initial.unnamed.len()));
+        let few = initial
+            .unnamed
+            .iter()
+            .take(8)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(" ");
+        let more = if initial.unnamed.len() > 8 {
+            " …"
+        } else {
+            ""
+        };
+        output.note(&format!(
+            "{} species not named in the table start at 0: {few}{more}",
+            initial.unnamed.len()
+        ));
     }
 }
 

@@ -45,9 +45,19 @@ pub fn run(args: &Train, output: &Output) -> Result<Outcome, Error> {
         return Err(Error::Usage(text));
     }
     let how = || {
-        format!("the state is in {}; the same command with --resume goes on from it", checkpoint.display())
+        format!(
+            "the state is in {}; the same command with --resume goes on from it",
+            checkpoint.display()
+        )
     };
-    let trained = train(&dataset, &config.training, &checkpoint, args.resume, output, how)?;
+    let trained = train(
+        &dataset,
+        &config.training,
+        &checkpoint,
+        args.resume,
+        output,
+        how,
+    )?;
     trained.surrogate.write(&args.out)?;
     remove(&checkpoint)?;
     let s = trained.surrogate.summary();
@@ -57,7 +67,10 @@ pub fn run(args: &Train, output: &Output) -> Result<Outcome, Error> {
         crate::report::duration(trained.seconds),
         trained.steps_per_second,
         ended(trained.stopped),
-        s.best_validation.map_or("–".to_owned(), |v| format!("{v:.3} at step {}", s.best_step)),
+        s.best_validation.map_or("–".to_owned(), |v| format!(
+            "{v:.3} at step {}",
+            s.best_step
+        )),
         args.out.display()
     ))?;
     Ok(Outcome::done(json(&trained)))
@@ -114,7 +127,9 @@ pub fn train(
     };
     let mut report = |record: &Record| {
         let loss = record.losses.get("total").copied().unwrap_or(f64::NAN);
-        let validation = record.validation.map_or(String::new(), |v| format!(", validation {v:.3}"));
+        let validation = record
+            .validation
+            .map_or(String::new(), |v| format!(", validation {v:.3}"));
         bar.set_message(format!("loss {loss:.4}{validation}"));
     };
     let mut control = TrainControl {

@@ -138,14 +138,26 @@ pub struct ReportData {
 impl ReportData {
     /// Average of a score's mean over the species that have one, with their number.
     pub fn average(&self, pick: impl Fn(&SpeciesVerdict) -> Option<Score>) -> Option<(f64, usize)> {
-        let means: Vec<f64> = self.verdict.iter().filter_map(|v| pick(v).map(|s| s.mean)).collect();
+        let means: Vec<f64> = self
+            .verdict
+            .iter()
+            .filter_map(|v| pick(v).map(|s| s.mean))
+            .collect();
         (!means.is_empty()).then(|| (means.iter().sum::<f64>() / means.len() as f64, means.len()))
     }
 
     /// In how many species the rollout is better than the published value, of how many that have one.
     pub fn better_than_paper(&self) -> Option<(usize, usize)> {
-        let pairs: Vec<(f64, f64)> =
-            self.verdict.iter().filter_map(|v| v.paper.map(|p| (v.rollout.mean, p.mean))).collect();
-        (!pairs.is_empty()).then(|| (pairs.iter().filter(|(ours, paper)| ours < paper).count(), pairs.len()))
+        let pairs: Vec<(f64, f64)> = self
+            .verdict
+            .iter()
+            .filter_map(|v| v.paper.map(|p| (v.rollout.mean, p.mean)))
+            .collect();
+        (!pairs.is_empty()).then(|| {
+            (
+                pairs.iter().filter(|(ours, paper)| ours < paper).count(),
+                pairs.len(),
+            )
+        })
     }
 }

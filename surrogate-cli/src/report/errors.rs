@@ -1,9 +1,10 @@
 //! Figure: distribution of the relative error of every species, with the published means and the interpolation's.
 
-use super::data::{ReportData, Quantiles};
+use super::axes::{Axis, Ticks, range_of, tick_positions};
+use super::data::{Quantiles, ReportData};
 use super::style::{
-    Area, Axis, BLUE, DrawError, GREEN, INK, LegendEntry, Mark, SCALE, TEXT, TICK, Ticks, VERMILION, figure, ipx,
-    legend, power_of_ten, px, range_of, species, text, tick_positions,
+    Area, BLUE, DrawError, GREEN, INK, LegendEntry, Mark, SCALE, TEXT, TICK, VERMILION, figure,
+    ipx, legend, power_of_ten, px, species, text,
 };
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -18,8 +19,17 @@ pub fn draw(data: &ReportData) -> Result<String, DrawError> {
     let rows = data.rollout_quantiles.len() as i32;
     let (top, bottom) = (38, 42);
     let height = top + ROW * rows + bottom;
-    let marks = data.verdict.iter().flat_map(|v| [v.paper.map(|s| s.mean), v.interpolation.map(|s| s.mean)]).flatten();
-    let quantiles = data.rollout_quantiles.iter().chain(&data.autoencoder_quantiles).flatten().copied();
+    let marks = data
+        .verdict
+        .iter()
+        .flat_map(|v| [v.paper.map(|s| s.mean), v.interpolation.map(|s| s.mean)])
+        .flatten();
+    let quantiles = data
+        .rollout_quantiles
+        .iter()
+        .chain(&data.autoencoder_quantiles)
+        .flatten()
+        .copied();
     let axis = Axis {
         label: String::new(),
         range: range_of(quantiles.chain(marks), 0.03, -4.0..1.0),
@@ -36,21 +46,37 @@ pub fn draw(data: &ReportData) -> Result<String, DrawError> {
             LEFT,
             16,
             &[
-                LegendEntry { label: "rollout (5, 25, 50, 75, 95 %)".into(), color: VERMILION, mark: Mark::Line(24) },
-                LegendEntry { label: "autoencoder (the same)".into(), color: BLUE, mark: Mark::Line(24) },
+                LegendEntry {
+                    label: "rollout (5, 25, 50, 75, 95 %)".into(),
+                    color: VERMILION,
+                    mark: Mark::Line(24),
+                },
+                LegendEntry {
+                    label: "autoencoder (the same)".into(),
+                    color: BLUE,
+                    mark: Mark::Line(24),
+                },
             ],
         )?;
         let mut x = LEFT + 480;
-        for (label, color, shape) in
-            [("interpolation, mean", GREEN, Shape::Cross), ("Grassi et al. 2021, mean", INK, Shape::Diamond)]
-        {
+        for (label, color, shape) in [
+            ("interpolation, mean", GREEN, Shape::Cross),
+            ("Grassi et al. 2021, mean", INK, Shape::Diamond),
+        ] {
             mark(area, (ipx(x), ipx(16)), shape, color)?;
-            area.draw(&Text::new(label, (ipx(x + 12), ipx(16)), text(TEXT - 1, INK, HPos::Left, VPos::Center)))?;
+            area.draw(&Text::new(
+                label,
+                (ipx(x + 12), ipx(16)),
+                text(TEXT - 1, INK, HPos::Left, VPos::Center),
+            ))?;
             x += 190;
         }
         for tick in tick_positions(&axis, 10) {
             let line = vec![(at(tick), ipx(top)), (at(tick), ipx(top + ROW * rows))];
-            area.draw(&PathElement::new(line, super::style::GRID.stroke_width(SCALE)))?;
+            area.draw(&PathElement::new(
+                line,
+                super::style::GRID.stroke_width(SCALE),
+            ))?;
             area.draw(&Text::new(
                 power_of_ten(tick.round() as i64),
                 (at(tick), ipx(top + ROW * rows + 6)),
@@ -77,7 +103,11 @@ pub fn draw(data: &ReportData) -> Result<String, DrawError> {
                 mark(area, (at(score.mean), ipx(middle)), Shape::Diamond, INK)?;
             }
         }
-        let base = vec![(ipx(LEFT), ipx(top)), (ipx(LEFT), ipx(top + ROW * rows)), (ipx(WIDTH - RIGHT), ipx(top + ROW * rows))];
+        let base = vec![
+            (ipx(LEFT), ipx(top)),
+            (ipx(LEFT), ipx(top + ROW * rows)),
+            (ipx(WIDTH - RIGHT), ipx(top + ROW * rows)),
+        ];
         area.draw(&PathElement::new(base, INK.stroke_width(SCALE)))?;
         area.draw(&Text::new(
             "relative error Δr = |n̂ − n| / n",
@@ -98,9 +128,21 @@ fn bar(
         return Ok(());
     }
     let [q05, q25, q50, q75, q95] = q.map(at);
-    area.draw(&PathElement::new(vec![(q05, ipx(y)), (q95, ipx(y))], color.stroke_width(SCALE)))?;
-    area.draw(&Rectangle::new([(q25, ipx(y - 4)), (q75, ipx(y + 4))], color.mix(0.75).filled()))?;
-    area.draw(&Rectangle::new([(q50 - px(1) as i32, ipx(y - 4)), (q50 + px(1) as i32, ipx(y + 4))], WHITE.filled()))
+    area.draw(&PathElement::new(
+        vec![(q05, ipx(y)), (q95, ipx(y))],
+        color.stroke_width(SCALE),
+    ))?;
+    area.draw(&Rectangle::new(
+        [(q25, ipx(y - 4)), (q75, ipx(y + 4))],
+        color.mix(0.75).filled(),
+    ))?;
+    area.draw(&Rectangle::new(
+        [
+            (q50 - px(1) as i32, ipx(y - 4)),
+            (q50 + px(1) as i32, ipx(y + 4)),
+        ],
+        WHITE.filled(),
+    ))
 }
 
 #[derive(Clone, Copy)]
@@ -109,16 +151,28 @@ enum Shape {
     Diamond,
 }
 
-fn mark(area: &Area<'_>, (x, y): (i32, i32), shape: Shape, color: RGBColor) -> Result<(), DrawError> {
+fn mark(
+    area: &Area<'_>,
+    (x, y): (i32, i32),
+    shape: Shape,
+    color: RGBColor,
+) -> Result<(), DrawError> {
     let r = ipx(4);
     match shape {
         Shape::Cross => {
             let style = color.stroke_width(SCALE * 2);
-            area.draw(&PathElement::new(vec![(x - r, y - r), (x + r, y + r)], style))?;
-            area.draw(&PathElement::new(vec![(x - r, y + r), (x + r, y - r)], style))
+            area.draw(&PathElement::new(
+                vec![(x - r, y - r), (x + r, y + r)],
+                style,
+            ))?;
+            area.draw(&PathElement::new(
+                vec![(x - r, y + r), (x + r, y - r)],
+                style,
+            ))
         }
-        Shape::Diamond => {
-            area.draw(&Polygon::new(vec![(x - r, y), (x, y - r), (x + r, y), (x, y + r)], color.filled()))
-        }
+        Shape::Diamond => area.draw(&Polygon::new(
+            vec![(x - r, y), (x, y - r), (x + r, y), (x, y + r)],
+            color.filled(),
+        )),
     }
 }

@@ -6,49 +6,35 @@ use super::{Rendered, ReportError, figures};
 use std::fmt::Write as _;
 
 /// Style sheet of the page.
-const STYLE: &str = "\
-:root{color-scheme:light}\
-body{margin:0;background:#fff;color:#222;font:16px/1.55 Georgia,'Times New Roman','DejaVu Serif',serif}\
-main{max-width:980px;margin:0 auto;padding:32px 24px 64px}\
-h1{font-size:30px;line-height:1.2;margin:0 0 4px}\
-h2{font-size:21px;margin:44px 0 8px;padding-top:10px;border-top:1px solid #ddd}\
-p{margin:8px 0;max-width:760px}\
-.lead{font-size:18px}\
-figure{margin:18px 0}\
-figure svg{display:block;width:100%;height:auto}\
-figcaption,.note{font-size:14px;color:#555;max-width:820px;margin-top:6px}\
-svg text,table,.key{font-family:'Helvetica Neue',Helvetica,Arial,'DejaVu Sans',sans-serif}\
-.wide{overflow-x:auto}\
-table{border-collapse:collapse;font-size:14px;margin:12px 0}\
-th,td{padding:3px 14px 3px 0;text-align:right;white-space:nowrap}\
-th:first-child,td:first-child{text-align:left}\
-thead th{border-bottom:1px solid #222;vertical-align:bottom;font-weight:600}\
-tbody tr:nth-child(even){background:#f7f7f7}\
-tfoot td,tfoot th{border-top:1px solid #222;font-weight:600}\
-td.left,th.left{text-align:left;white-space:normal}\
-.std{color:#777}\
-.key{display:flex;flex-wrap:wrap;gap:16px;margin:20px 0;padding:0;list-style:none}\
-.key li{border:1px solid #ddd;border-radius:6px;padding:10px 16px;min-width:130px}\
-.key b{display:block;font-size:24px;line-height:1.2}\
-.key span{font-size:13px;color:#555}\
-nav{font-size:14px;margin:14px 0}\
-nav a{margin-right:14px;color:#0072b2}\
-code{font-size:14px}";
+const STYLE: &str = include_str!("report.css");
 
 /// Escapes text for HTML.
 pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 /// A number with a true minus sign and a fixed number of decimals; a dash where it is not finite.
 fn number(value: f64, decimals: usize) -> String {
-    if value.is_finite() { format!("{value:.decimals$}").replace('-', "−") } else { "–".to_owned() }
+    if value.is_finite() {
+        format!("{value:.decimals$}").replace('-', "−")
+    } else {
+        "–".to_owned()
+    }
 }
 
 fn score(score: Option<Score>) -> String {
     score.map_or_else(
         || "–".to_owned(),
-        |s| format!("{} <span class=\"std\">({})</span>", number(s.mean, 2), number(s.std, 2)),
+        |s| {
+            format!(
+                "{} <span class=\"std\">({})</span>",
+                number(s.mean, 2),
+                number(s.std, 2)
+            )
+        },
     )
 }
 
@@ -87,7 +73,10 @@ pub fn page(data: &ReportData) -> Result<Rendered, ReportError> {
     random_start(&mut out, data);
     timings(&mut out, data);
     out.push_str("</main></body></html>\n");
-    Ok(Rendered { html: out.html, figures: out.figures })
+    Ok(Rendered {
+        html: out.html,
+        figures: out.figures,
+    })
 }
 
 /// The page under way, and the figures it holds.
@@ -105,7 +94,10 @@ impl Page {
     /// Adds a figure, also under a name of its own.
     fn figure(&mut self, name: String, svg: String, caption: &str) {
         let inline = svg.replacen("<svg ", "<svg role=\"img\" ", 1);
-        let _ = writeln!(self.html, "<figure>{inline}<figcaption>{caption}</figcaption></figure>");
+        let _ = writeln!(
+            self.html,
+            "<figure>{inline}<figcaption>{caption}</figcaption></figure>"
+        );
         self.figures.push((name, svg));
     }
 }
@@ -119,17 +111,27 @@ impl std::fmt::Write for Page {
 fn key_figures(out: &mut Page, data: &ReportData) {
     let mut items: Vec<(String, String)> = Vec::new();
     if let Some((mean, _)) = data.average(|v| Some(v.rollout)) {
-        items.push((number(mean, 2), "mean log10 Δr of the rollout, averaged over species".into()));
+        items.push((
+            number(mean, 2),
+            "mean log10 Δr of the rollout, averaged over species".into(),
+        ));
     }
     if let Some((better, of)) = data.better_than_paper() {
-        items.push((format!("{better} of {of}"), "species better than Grassi et al. 2021".into()));
+        items.push((
+            format!("{better} of {of}"),
+            "species better than Grassi et al. 2021".into(),
+        ));
     }
     if let Some((mean, _)) = data.average(|v| v.interpolation) {
         items.push((number(mean, 2), "the same for plain interpolation".into()));
     }
     out.push_str("<ul class=\"key\">");
     for (value, label) in items {
-        let _ = write!(out, "<li><b>{value}</b><span>{}</span></li>", escape(&label));
+        let _ = write!(
+            out,
+            "<li><b>{value}</b><span>{}</span></li>",
+            escape(&label)
+        );
     }
     out.push_str("</ul>\n");
 }
@@ -139,7 +141,12 @@ fn what_was_done(out: &mut Page, data: &ReportData) {
         compressed its number densities into a few latent species, and a small chemical network was fitted to their evolution. \
         A prediction encodes one state, integrates the latent network and decodes: below, “rollout”.</p>\n<table><tbody>");
     for (name, value) in &data.summary {
-        let _ = write!(out, "<tr><td>{}</td><td class=\"left\">{}</td></tr>", escape(name), escape(value));
+        let _ = write!(
+            out,
+            "<tr><td>{}</td><td class=\"left\">{}</td></tr>",
+            escape(name),
+            escape(value)
+        );
     }
     out.push_str("</tbody></table>\n");
 }
@@ -150,7 +157,9 @@ fn verdict(out: &mut Page, data: &ReportData) -> Result<(), ReportError> {
     out.push_str("<div class=\"wide\"><table><thead><tr><th>species</th><th>rollout</th><th>autoencoder<br>alone</th>\
         <th>Grassi et al. 2021,<br>Table F.1</th><th>rollout better<br>than the paper</th><th>interpolation<br>baseline</th></tr></thead>\n<tbody>");
     for v in &data.verdict {
-        let better = v.paper.map_or("–", |p| if v.rollout.mean < p.mean { "yes" } else { "no" });
+        let better = v
+            .paper
+            .map_or("–", |p| if v.rollout.mean < p.mean { "yes" } else { "no" });
         let _ = writeln!(
             out,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{better}</td><td>{}</td></tr>",
@@ -162,9 +171,12 @@ fn verdict(out: &mut Page, data: &ReportData) -> Result<(), ReportError> {
         );
     }
     let average = |pick: fn(&super::data::SpeciesVerdict) -> Option<Score>| {
-        data.average(pick).map_or("–".to_owned(), |(mean, _)| number(mean, 2))
+        data.average(pick)
+            .map_or("–".to_owned(), |(mean, _)| number(mean, 2))
     };
-    let better = data.better_than_paper().map_or("–".to_owned(), |(b, of)| format!("{b} of {of}"));
+    let better = data
+        .better_than_paper()
+        .map_or("–".to_owned(), |(b, of)| format!("{b} of {of}"));
     let _ = write!(
         out,
         "</tbody><tfoot><tr><td>average</td><td>{}</td><td>{}</td><td>{}</td><td>{better}</td><td>{}</td></tr></tfoot></table></div>\n",
@@ -179,9 +191,16 @@ fn verdict(out: &mut Page, data: &ReportData) -> Result<(), ReportError> {
             any other state, and it has no state to carry on from.</p>\n");
     }
     if !data.scores.is_empty() {
-        out.push_str("<p>Other figures of merit of the rollout on the test models:</p>\n<table><tbody>");
+        out.push_str(
+            "<p>Other figures of merit of the rollout on the test models:</p>\n<table><tbody>",
+        );
         for (name, value) in &data.scores {
-            let _ = write!(out, "<tr><td>{}</td><td>{}</td></tr>", escape(name), escape(value));
+            let _ = write!(
+                out,
+                "<tr><td>{}</td><td>{}</td></tr>",
+                escape(name),
+                escape(value)
+            );
         }
         out.push_str("</tbody></table>\n");
     }
@@ -220,10 +239,23 @@ fn latent(out: &mut Page, data: &ReportData) -> Result<(), ReportError> {
         network integrated from the first encoded state alone. The latent network conserves Σ m z exactly. What both decode to is what \
         training compares; the latent states themselves agree only as far as the training's losses ask for it.</p>\n");
     for model in &data.models {
-        let caption = format!("The {} test model (row {}).", escape(&model.chosen_as), model.row);
-        out.figure(format!("latent-{}", model.chosen_as), figures::latent(data, model)?, &caption);
+        let caption = format!(
+            "The {} test model (row {}).",
+            escape(&model.chosen_as),
+            model.row
+        );
+        out.figure(
+            format!("latent-{}", model.chosen_as),
+            figures::latent(data, model)?,
+            &caption,
+        );
     }
-    if let Some(model) = data.models.iter().find(|m| m.chosen_as.contains("median")).or(data.models.first()) {
+    if let Some(model) = data
+        .models
+        .iter()
+        .find(|m| m.chosen_as.contains("median"))
+        .or(data.models.first())
+    {
         out.figure(
             "derivatives".into(),
             figures::derivatives(data, model)?,
@@ -243,10 +275,18 @@ fn latent_network(out: &mut Page, data: &ReportData) {
         out.push_str("<p>This model's latent dynamics is not a reaction network.</p>\n");
         return;
     }
-    let masses: Vec<String> =
-        data.latent_names.iter().zip(&data.latent_masses).map(|(n, m)| format!("{n} (mass {m})")).collect();
-    let _ = write!(out, "<p>Latent molecules: {}. Rate coefficients are per unit of normalised time, the whole span being 1.</p>\n\
-        <table><thead><tr><th>#</th><th class=\"left\">reaction</th><th>rate coefficient</th></tr></thead><tbody>", escape(&masses.join(", ")));
+    let masses: Vec<String> = data
+        .latent_names
+        .iter()
+        .zip(&data.latent_masses)
+        .map(|(n, m)| format!("{n} (mass {m})"))
+        .collect();
+    let _ = write!(
+        out,
+        "<p>Latent molecules: {}. Rate coefficients are per unit of normalised time, the whole span being 1.</p>\n\
+        <table><thead><tr><th>#</th><th class=\"left\">reaction</th><th>rate coefficient</th></tr></thead><tbody>",
+        escape(&masses.join(", "))
+    );
     for (i, r) in data.latent_reactions.iter().enumerate() {
         let _ = write!(
             out,
@@ -261,11 +301,19 @@ fn latent_network(out: &mut Page, data: &ReportData) {
 
 fn coefficient(value: f64) -> String {
     if value == 0.0 || (1e-3..1e4).contains(&value.abs()) {
-        let decimals = if value == 0.0 { 0 } else { (3 - value.abs().log10().floor() as i32).clamp(0, 6) as usize };
+        let decimals = if value == 0.0 {
+            0
+        } else {
+            (3 - value.abs().log10().floor() as i32).clamp(0, 6) as usize
+        };
         number(value, decimals)
     } else {
         let exponent = value.abs().log10().floor();
-        format!("{} × {}", number(value / 10f64.powf(exponent), 3), style::power_of_ten(exponent as i64))
+        format!(
+            "{} × {}",
+            number(value / 10f64.powf(exponent), 3),
+            style::power_of_ten(exponent as i64)
+        )
     }
 }
 
@@ -309,12 +357,25 @@ fn timings(out: &mut Page, data: &ReportData) {
         models that oscillate at late times take many times the steps of the others and are left out.</p>\n\
         <table><thead><tr><th>step</th><th>time per model</th><th>times faster than the<br>fastest full solve</th></tr></thead><tbody>",
     );
-    let fastest = data.timings.iter().filter(|t| t.full).map(|t| t.seconds).fold(f64::NAN, f64::min);
+    let fastest = data
+        .timings
+        .iter()
+        .filter(|t| t.full)
+        .map(|t| t.seconds)
+        .fold(f64::NAN, f64::min);
     for t in &data.timings {
         let ratio = fastest / t.seconds;
-        let ratio =
-            if ratio.is_finite() { format!("×{}", number(ratio, if ratio < 10.0 { 1 } else { 0 })) } else { "–".into() };
-        let _ = write!(out, "<tr><td>{}</td><td>{}</td><td>{ratio}</td></tr>", escape(&t.what), duration(t.seconds));
+        let ratio = if ratio.is_finite() {
+            format!("×{}", number(ratio, if ratio < 10.0 { 1 } else { 0 }))
+        } else {
+            "–".into()
+        };
+        let _ = write!(
+            out,
+            "<tr><td>{}</td><td>{}</td><td>{ratio}</td></tr>",
+            escape(&t.what),
+            duration(t.seconds)
+        );
     }
     out.push_str("</tbody></table>\n");
 }

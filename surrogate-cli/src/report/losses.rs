@@ -1,9 +1,8 @@
 //! Figure: losses and validation error per epoch.
 
+use super::axes::{Axis, Series, Ticks, panel, range_of};
 use super::data::ReportData;
-use super::style::{
-    Axis, DrawError, LegendEntry, Mark, PALETTE, Series, Ticks, figure, grid, legend, panel, range_of,
-};
+use super::style::{DrawError, LegendEntry, Mark, PALETTE, figure, grid, legend};
 
 /// Every named curve on a logarithmic axis.
 pub fn draw(data: &ReportData) -> Result<String, DrawError> {
@@ -14,7 +13,11 @@ pub fn draw(data: &ReportData) -> Result<String, DrawError> {
             .losses
             .iter()
             .enumerate()
-            .map(|(i, curve)| LegendEntry { label: curve.name.clone(), color: color(i), mark: Mark::Line(6) })
+            .map(|(i, curve)| LegendEntry {
+                label: curve.name.clone(),
+                color: color(i),
+                mark: Mark::Line(6),
+            })
             .collect();
         legend(&head, 62, 16, &entries)?;
         let series: Vec<Series> = data
@@ -32,8 +35,16 @@ pub fn draw(data: &ReportData) -> Result<String, DrawError> {
         panel(
             &panels[0],
             "",
-            &Axis { label: "epoch".into(), range: range_of(xs, 0.0, 0.0..1.0), ticks: Ticks::Linear },
-            &Axis { label: "loss".into(), range: range_of(ys, 0.04, -4.0..0.0), ticks: Ticks::Log10 },
+            &Axis {
+                label: "epoch".into(),
+                range: range_of(xs, 0.0, 0.0..1.0),
+                ticks: Ticks::Linear,
+            },
+            &Axis {
+                label: "loss".into(),
+                range: range_of(ys, 0.04, -4.0..0.0),
+                ticks: Ticks::Log10,
+            },
             &series,
         )
     })

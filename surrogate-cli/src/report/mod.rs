@@ -1,6 +1,7 @@
 //! The report of a run: figures as SVG, one file each, and the self-contained page around them.
 
 mod abundances;
+mod axes;
 pub mod data;
 mod derivatives;
 mod errors;
@@ -28,19 +29,34 @@ mod figures {
     use super::{ReportError, abundances, derivatives, errors, latent, losses};
 
     pub fn abundances(data: &ReportData, model: &ModelCurves) -> Result<String, ReportError> {
-        abundances::draw(data, model).map_err(|source| ReportError { figure: "abundances over time", source })
+        abundances::draw(data, model).map_err(|source| ReportError {
+            figure: "abundances over time",
+            source,
+        })
     }
     pub fn latent(data: &ReportData, model: &ModelCurves) -> Result<String, ReportError> {
-        latent::draw(data, model).map_err(|source| ReportError { figure: "latent species", source })
+        latent::draw(data, model).map_err(|source| ReportError {
+            figure: "latent species",
+            source,
+        })
     }
     pub fn derivatives(data: &ReportData, model: &ModelCurves) -> Result<String, ReportError> {
-        derivatives::draw(data, model).map_err(|source| ReportError { figure: "latent derivatives", source })
+        derivatives::draw(data, model).map_err(|source| ReportError {
+            figure: "latent derivatives",
+            source,
+        })
     }
     pub fn losses(data: &ReportData) -> Result<String, ReportError> {
-        losses::draw(data).map_err(|source| ReportError { figure: "losses", source })
+        losses::draw(data).map_err(|source| ReportError {
+            figure: "losses",
+            source,
+        })
     }
     pub fn errors(data: &ReportData) -> Result<String, ReportError> {
-        errors::draw(data).map_err(|source| ReportError { figure: "errors per species", source })
+        errors::draw(data).map_err(|source| ReportError {
+            figure: "errors per species",
+            source,
+        })
     }
 }
 

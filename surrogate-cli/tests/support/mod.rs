@@ -15,13 +15,18 @@ impl Call {
     /// The object on the last line of stdout.
     pub fn json(&self) -> serde_json::Value {
         let line = self.stdout.lines().last().unwrap_or_default();
-        serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line:?}; stderr: {}", self.stderr))
+        serde_json::from_str(line)
+            .unwrap_or_else(|e| panic!("{e}: {line:?}; stderr: {}", self.stderr))
     }
 
     /// Expects this exit code.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code, code,
+            "stdout: {}\nstderr: {}",
+            self.stdout, self.stderr
+        );
         self
     }
 
@@ -31,7 +36,11 @@ impl Call {
         let call = self.expect(code);
         assert!(call.stderr.contains("error: "), "{}", call.stderr);
         for word in words {
-            assert!(call.stderr.contains(word), "{word:?} is not in: {}", call.stderr);
+            assert!(
+                call.stderr.contains(word),
+                "{word:?} is not in: {}",
+                call.stderr
+            );
         }
         call
     }
@@ -56,7 +65,11 @@ pub fn command(folder: &Path) -> Command {
 
 /// Calls the binary in a folder with words separated by blanks.
 pub fn call(folder: &Path, words: &str) -> Call {
-    command(folder).args(words.split_whitespace()).output().unwrap().into()
+    command(folder)
+        .args(words.split_whitespace())
+        .output()
+        .unwrap()
+        .into()
 }
 
 /// Writes a file into the folder and returns its path.
@@ -80,8 +93,10 @@ pub fn initial(folder: &Path, rows: usize) -> PathBuf {
 
 /// Names in a folder, sorted.
 pub fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
