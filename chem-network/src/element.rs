@@ -1,9 +1,9 @@
 //! The elements that occur in astrochemical networks, with their atomic weights; for species and checks.
 
-/// Unified atomic mass of the electron [u] (CODATA 2018).
+/// Unified atomic mass of the electron \[u\] (CODATA 2018).
 pub const ELECTRON_MASS: f64 = 5.485_799_090_65e-4;
 
-/// Symbol and standard atomic weight [u] (IUPAC 2021, abridged; D is the nuclide mass).
+/// Symbol and standard atomic weight \[u\] (IUPAC 2021, abridged; D is the nuclide mass).
 /// `GRAIN` counts dust grains (`GRAIN0`, `GRAIN-`): conserved like an element, of mass 0 because
 /// networks do not give one.
 const TABLE: [(&str, f64); 23] = [
@@ -65,7 +65,7 @@ impl Element {
         TABLE[self.0 as usize].0
     }
 
-    /// Its standard atomic weight [u]; 0 for `GRAIN`.
+    /// Its standard atomic weight \[u\]; 0 for `GRAIN`.
     #[must_use]
     pub fn mass(self) -> f64 {
         TABLE[self.0 as usize].1

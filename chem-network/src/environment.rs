@@ -19,13 +19,13 @@ pub const YEAR: f64 = 3.155_76e7;
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Environment {
-    /// Gas temperature T [K], above 0.
+    /// Gas temperature T \[K\], above 0.
     pub temperature: f64,
     /// Cosmic-ray ionisation rate ζ [s⁻¹]. OSU and KIDA quote α per ζ of molecular hydrogen.
     pub cosmic_ray_rate: f64,
     /// Number density of hydrogen nuclei n_H [cm⁻³].
     pub density: Option<f64>,
-    /// Visual extinction A_V [mag].
+    /// Visual extinction A_V \[mag\].
     pub visual_extinction: Option<f64>,
     /// Strength χ of the far-ultraviolet radiation field in units of the Draine (1978) field.
     pub radiation_field: Option<f64>,
@@ -34,7 +34,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Temperature T [K] and cosmic-ray ionisation rate ζ [s⁻¹]; everything else unknown.
+    /// Temperature T \[K\] and cosmic-ray ionisation rate ζ [s⁻¹]; everything else unknown.
     #[must_use]
     pub fn new(temperature: f64, cosmic_ray_rate: f64) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl Environment {
         }
     }
 
-    /// Sets the temperature T [K].
+    /// Sets the temperature T \[K\].
     #[must_use]
     pub fn with_temperature(mut self, kelvin: f64) -> Self {
         self.temperature = kelvin;
@@ -68,14 +68,14 @@ impl Environment {
         self
     }
 
-    /// Sets the visual extinction A_V [mag].
+    /// Sets the visual extinction A_V \[mag\].
     #[must_use]
     pub fn with_visual_extinction(mut self, magnitudes: f64) -> Self {
         self.visual_extinction = Some(magnitudes);
         self
     }
 
-    /// Sets the radiation field χ [Draine].
+    /// Sets the radiation field χ \[Draine\].
     #[must_use]
     pub fn with_radiation_field(mut self, chi: f64) -> Self {
         self.radiation_field = Some(chi);

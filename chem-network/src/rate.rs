@@ -16,7 +16,7 @@ pub enum RateLaw {
         alpha: f64,
         /// β, dimensionless.
         beta: f64,
-        /// γ [K].
+        /// γ \[K\].
         gamma: f64,
     },
     /// Direct ionisation or dissociation by cosmic rays, k = α ζ. In OSU files also the

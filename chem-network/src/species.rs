@@ -60,7 +60,7 @@ impl Composition {
         self.0.is_empty()
     }
 
-    /// Mass of the atoms [u], electrons not corrected for.
+    /// Mass of the atoms \[u\], electrons not corrected for.
     #[must_use]
     pub fn mass(&self) -> f64 {
         self.iter()
@@ -119,7 +119,7 @@ impl Species {
         })
     }
 
-    /// A species whose composition, charge or mass [u] is not what its name says (a label such as
+    /// A species whose composition, charge or mass \[u\] is not what its name says (a label such as
     /// `PAH`, an isotopologue); `None` for the mass derives it from composition and charge.
     ///
     /// # Errors
@@ -168,7 +168,7 @@ impl Species {
         self.charge
     }
 
-    /// Its mass [u]: atoms minus missing electrons. Grains count 0, so that mass is conserved by
+    /// Its mass \[u\]: atoms minus missing electrons. Grains count 0, so that mass is conserved by
     /// every reaction that conserves elements and charge.
     #[must_use]
     pub fn mass(&self) -> f64 {
@@ -176,7 +176,7 @@ impl Species {
     }
 }
 
-/// Mass [u] of these atoms with this charge, at least 0.
+/// Mass \[u\] of these atoms with this charge, at least 0.
 pub(crate) fn derived_mass(composition: &Composition, charge: i32) -> f64 {
     (composition.mass() - f64::from(charge) * ELECTRON_MASS).max(0.0)
 }

@@ -196,7 +196,16 @@ proptest! {
         let kinetics = Kinetics::new(&network, &Environment::new(t, 1e-16)).unwrap();
         let mut f = vec![0.0; 29];
         kinetics.rhs(&n, &mut f);
-        let (_, scale) = plain_rhs(&network, kinetics.rate_coefficients(), &n);
+        let (plain, scale) = plain_rhs(&network, kinetics.rate_coefficients(), &n);
+        let ions: f64 = (0..29).filter(|&i| network.species()[i].charge() != 0).map(|i| scale[i]).sum();
+        for i in 0..29 {
+            // Electrons are counted by the ions.
+            let scale = if i == 28 { ions } else { scale[i] };
+            prop_assert!((f[i] - plain[i]).abs() <= 1e-13 * scale, "{i}: {} {}", f[i], plain[i]);
+        }
+        let charge: f64 = network.species().iter().zip(&f).map(|(s, f)| f64::from(s.charge()) * f).sum();
+        let net: f64 = network.species().iter().zip(&f).map(|(s, f)| (f64::from(s.charge()) * f).abs()).sum();
+        prop_assert!(charge.abs() <= 1e-14 * net, "{charge} {net}");
         let jacobian = dense_jacobian(&kinetics, &n);
         for (what, weights) in network.conserved_quantities() {
             let total = |column: &dyn Fn(usize) -> f64| -> f64 { (0..29).map(|i| weights[i] * column(i)).sum() };

@@ -17,7 +17,7 @@
 //! ```
 //!
 //! The first line that is no comment names format and version. `title` and `source` may be left
-//! out. A species has a name, from which composition, charge and mass [u] follow; what is written
+//! out. A species has a name, from which composition, charge and mass \[u\] follow; what is written
 //! behind the name replaces them (`composition=none`: no atoms). A species that a reaction names
 //! must be in the block: the block fixes the order of the state. A reaction is
 //! `reactants -> products ; law parameters ; kind ; source`, blanks around `+`, kind and source

@@ -113,6 +113,13 @@ pub(crate) fn evaluate<const W: usize, C: Coefficients<W>>(
             }
         }
     }
+    if let Some(closure) = &sums.closure {
+        let mut sum = [0.0; W];
+        for &(i, weight) in &closure.weights {
+            sum = plus(sum, &times([weight; W], &out[i as usize]));
+        }
+        out[closure.output as usize] = sum;
+    }
 }
 
 /// Cuts the first `count` items off a slice.

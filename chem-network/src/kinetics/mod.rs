@@ -31,8 +31,10 @@ fn merge(sums: &Sums, k: &[f64], coefficients: &mut [f64]) {
 /// A network at fixed physical conditions: mass-action kinetics in cm⁻³ and seconds.
 ///
 /// With rates r_j = k_j ∏ n (over the reactants of j), dn/dt = S r and J = S ∂r/∂n, evaluated from
-/// products merged over reactions with the same reactants. Nothing is allocated after
-/// construction; clones share the structure.
+/// products merged over reactions with the same reactants. Where every reaction conserves charge,
+/// the electrons' dn/dt is the sum of the other species' charges, so that the total charge is
+/// conserved to the rounding of net, not of gross rates. Nothing is allocated after construction;
+/// clones share the structure.
 ///
 /// ```
 /// use chem_network::{Environment, Kinetics, embedded};

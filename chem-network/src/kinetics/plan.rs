@@ -62,9 +62,18 @@ pub(crate) struct Sums {
     pub references: Vec<u8>,
     /// Outputs that no piece writes.
     pub untouched: Vec<u32>,
+    /// An output that is the weighted sum of others instead.
+    pub closure: Option<Closure>,
     /// Coefficient of term t: Σ weight · k over `recipe[recipe_offsets[t]..recipe_offsets[t + 1]]`.
     pub recipe_offsets: Vec<usize>,
     pub recipe: Vec<(u32, f64)>,
+}
+
+/// An output as the weighted sum of other outputs.
+#[derive(Debug, Clone)]
+pub(crate) struct Closure {
+    pub output: u32,
+    pub weights: Vec<(u32, f64)>,
 }
 
 /// A term to be placed: its factors, its coefficient as (reaction, weight), its signed outputs.
@@ -89,7 +98,7 @@ impl Plan {
     pub fn new(network: &Network) -> Self {
         let species = network.species().len();
         let (column_offsets, row_indices) = network.jacobian_pattern();
-        let rhs_terms = merged_terms(network);
+        let mut rhs_terms = merged_terms(network);
         let mut by_column: Vec<(u32, Term)> = Vec::new();
         for term in &rhs_terms {
             by_column.extend(derivatives(term, &column_offsets, &row_indices));
@@ -97,15 +106,57 @@ impl Plan {
         // By column, so that an entry's terms lie in as few blocks as possible.
         by_column.sort_by_key(|(column, _)| *column);
         let jacobian_terms: Vec<Term> = by_column.into_iter().map(|(_, term)| term).collect();
+        let closure = charge_closure(network);
+        if let Some(Closure { output, .. }) = &closure {
+            for term in &mut rhs_terms {
+                term.plus.retain(|o| o != output);
+                term.minus.retain(|o| o != output);
+            }
+            rhs_terms.retain(|term| !(term.plus.is_empty() && term.minus.is_empty()));
+        }
+        let mut rhs = Sums::compile(&rhs_terms, species);
+        rhs.closure = closure;
         Self {
             species,
-            rhs: Sums::compile(&rhs_terms, species),
+            rhs,
             jacobian: Sums::compile(&jacobian_terms, row_indices.len()),
             column_offsets,
             row_indices,
         }
     }
 }
+
+/// The electron's rate of change as that of the charge of all others, where every reaction conserves
+/// charge.
+///
+/// Summed over its own reactions it would be rounded independently of the ions', and over 1e8 yr
+/// that adds up: to 6e-10 of Σ|q| n in the worst of 300 models of the 224-reaction network at rtol
+/// 1e-3, against 1e-11 this way.
+fn charge_closure(network: &Network) -> Option<Closure> {
+    let species = network.species();
+    let electron = species
+        .iter()
+        .position(|s| s.composition().is_empty() && s.charge() == -1)?;
+    let charge = |i: usize| species[i].charge();
+    let conserves = |reaction: &crate::Reaction| {
+        let change: i64 = reaction
+            .net()
+            .iter()
+            .map(|&(i, change)| i64::from(change) * i64::from(charge(i)))
+            .sum();
+        change == 0
+    };
+    network.reactions().iter().all(conserves).then(|| Closure {
+        output: electron as u32,
+        weights: (0..species.len())
+            .filter(|&i| i != electron && charge(i) != 0)
+            .map(|i| (i as u32, f64::from(charge(i))))
+            .collect(),
+    })
+}
+
+/// Members of a group that change a species, with the change, or with common factors divided out.
+type Weights = Vec<(u32, i32)>;
 
 /// The terms of the right-hand side. Of the reactions with the same reactants, the species that all
 /// change alike take one common term; every other species takes one with its own weights, shared
@@ -120,13 +171,13 @@ fn merged_terms(network: &Network) -> Vec<Term> {
     let mut terms = Vec::new();
     for (reactants, members) in &groups {
         // Per species the change by each member that changes it.
-        let mut changes: BTreeMap<usize, Vec<(u32, i32)>> = BTreeMap::new();
+        let mut changes: BTreeMap<usize, Weights> = BTreeMap::new();
         for &j in members {
             for (i, change) in network.reactions()[j as usize].net() {
                 changes.entry(i).or_default().push((j, change));
             }
         }
-        let mut by_weights: BTreeMap<Vec<(u32, i32)>, (Vec<u32>, Vec<u32>)> = BTreeMap::new();
+        let mut by_weights: BTreeMap<Weights, (Vec<u32>, Vec<u32>)> = BTreeMap::new();
         for (i, mut weights) in changes {
             let first = weights[0].1;
             let alike = weights.len() == members.len() && weights.iter().all(|w| w.1 == first);

@@ -1,0 +1,135 @@
+//! Solves with stiff-ode-solvers: conservation over the paper's time span, lanes, environments.
+#![cfg(feature = "ode")]
+
+use chem_network::sampling::Distribution;
+use chem_network::{Environment, Kinetics, KineticsBatch, YEAR, embedded};
+use stiff_ode_solvers::{LaneJacobian, LaneSystem, Options, Rodas5p, Watch, solve, solve_lanes};
+
+fn times() -> Vec<f64> {
+    (0..100)
+        .map(|i| YEAR * 10f64.powf(-6.0 + 14.0 * f64::from(i) / 99.0))
+        .collect()
+}
+
+fn options() -> Options<f64> {
+    Options::default().rtol(1e-3).atol(1e-14).outputs(times())
+}
+
+fn span() -> (f64, f64) {
+    (times()[0], times()[99])
+}
+
+#[test]
+fn elements_and_charge_are_conserved_without_clipping() {
+    let network = embedded("osu224").unwrap();
+    let initial = Distribution::grassi().sample(&network, 12, 20).unwrap();
+    let kinetics = Kinetics::new(&network, &Environment::new(50.0, 1e-16)).unwrap();
+    let (mut worst_element, mut worst_charge) = (0f64, 0f64);
+    for model in 0..initial.len() {
+        let start = initial.state(model);
+        let solution = solve(&kinetics, &Rodas5p, span(), start, &options()).unwrap();
+        for state in solution.y.chunks(29) {
+            for (what, weights) in network.conserved_quantities() {
+                let total = |n: &[f64]| -> f64 { weights.iter().zip(n).map(|(w, n)| w * n).sum() };
+                let gross: f64 = weights.iter().zip(state).map(|(w, n)| (w * n).abs()).sum();
+                let change = (total(state) - total(start)).abs();
+                if what == "charge" {
+                    worst_charge = worst_charge.max(change / gross);
+                } else {
+                    worst_element = worst_element.max(change / total(start));
+                }
+            }
+        }
+    }
+    println!("worst element {worst_element:e}, worst charge {worst_charge:e}");
+    assert!(worst_element < 1e-10, "{worst_element:e}");
+    // 1e-9 is wanted; electrons closed by the ions give far less.
+    assert!(worst_charge < 1e-10, "{worst_charge:e}");
+}
+
+#[test]
+fn lanes_with_environments_of_their_own_equal_single_models() {
+    const W: usize = 4;
+    let network = embedded("osu224").unwrap();
+    let initial = Distribution::codes().sample(&network, 7, 1).unwrap();
+    let environments: Vec<Environment> = (0..7)
+        .map(|m| Environment::new(20.0 + 10.0 * f64::from(m), 1e-16))
+        .collect();
+    let batch = KineticsBatch::new(&network, &environments[..]).unwrap();
+    let mut lanes = batch.lanes::<W>();
+    let nnz = LaneJacobian::<f64, W>::sparsity(&lanes).nnz();
+    for models in [[0, 1, 2, 3], [4, 1, 6, 5]] {
+        for (lane, &model) in models.iter().enumerate() {
+            lanes.load(lane, model);
+        }
+        let wide: Vec<[f64; W]> = (0..29)
+            .map(|i| models.map(|m| initial.state(m)[i]))
+            .collect();
+        let (mut f, mut values) = (vec![[0.0; W]; 29], vec![[0.0; W]; nnz]);
+        LaneSystem::rhs(&mut lanes, &[0.0; W], &wide, &mut f);
+        LaneJacobian::jacobian(&mut lanes, &[0.0; W], &wide, &mut values);
+        for (lane, &model) in models.iter().enumerate() {
+            let one = Kinetics::new(&network, &environments[model]).unwrap();
+            let (mut f_one, mut values_one) = (vec![0.0; 29], vec![0.0; nnz]);
+            one.rhs(initial.state(model), &mut f_one);
+            one.jacobian(initial.state(model), &mut values_one);
+            assert_eq!(f_one, f.iter().map(|x| x[lane]).collect::<Vec<_>>());
+            assert_eq!(
+                values_one,
+                values.iter().map(|x| x[lane]).collect::<Vec<_>>()
+            );
+        }
+    }
+    // A model that does not exist is not-a-number, not another model.
+    lanes.load(1, 99);
+    let wide = vec![[1.0; W]; 29];
+    let mut f = vec![[0.0; W]; 29];
+    LaneSystem::rhs(&mut lanes, &[0.0; W], &wide, &mut f);
+    assert!(f[0][1].is_nan() && !f[0][0].is_nan());
+}
+
+#[test]
+fn a_batch_gives_what_single_solves_give() {
+    let network = embedded("osu224").unwrap();
+    let initial = Distribution::grassi().sample(&network, 5, 2).unwrap();
+    let environments: Vec<Environment> = (0..5)
+        .map(|m| Environment::new(30.0 + 10.0 * f64::from(m), 1e-16))
+        .collect();
+    let batch = KineticsBatch::new(&network, environments.clone()).unwrap();
+    let make = || batch.lanes::<4>();
+    let results = solve_lanes::<f64, _, _, 4>(
+        make,
+        &Rodas5p,
+        span(),
+        initial.states(),
+        &options(),
+        &Watch::default(),
+    )
+    .unwrap();
+    for (model, result) in results.iter().enumerate() {
+        let kinetics = Kinetics::new(&network, &environments[model]).unwrap();
+        let single = solve(
+            &kinetics,
+            &Rodas5p,
+            span(),
+            initial.state(model),
+            &options(),
+        )
+        .unwrap();
+        let lanes = result.as_ref().unwrap();
+        for (a, b) in single.y.iter().zip(&lanes.y) {
+            assert!(
+                (a - b).abs() <= 1e-6 * a.abs() + 1e-12,
+                "{model}: {a:e} {b:e}"
+            );
+        }
+    }
+}
+
+#[test]
+fn empty_batches_and_bad_environments_are_refused() {
+    let network = embedded("osu224").unwrap();
+    assert!(KineticsBatch::new(&network, Vec::new()).is_err());
+    let environments = vec![Environment::default(), Environment::new(-1.0, 1e-16)];
+    assert!(KineticsBatch::new(&network, environments).is_err());
+}
