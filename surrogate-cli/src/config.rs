@@ -116,7 +116,6 @@ impl RunConfig {
             merge(&mut base, training);
         }
         table.insert("training".into(), base);
-        // A relative path in a configuration is relative to that file's folder only where nothing else is there by that name.
         toml::Value::Table(table).try_into().map_err(refuse)
     }
 
@@ -131,7 +130,12 @@ impl RunConfig {
     /// Replaces what the command line says about data.
     pub fn set_data(&mut self, args: &DataArgs, seed: Option<u64>) -> Result<(), Error> {
         if let Some(network) = &args.network {
-            self.network.clone_from(network);
+            // A file is named so that the configuration finds it from any folder.
+            let file = chem_network::embedded(network)
+                .is_none()
+                .then(|| std::fs::canonicalize(network).ok())
+                .flatten();
+            self.network = file.map_or_else(|| network.clone(), |path| path.display().to_string());
         }
         if let Some(name) = &args.distribution {
             self.distribution = match Distribution::from_name(name) {
@@ -291,6 +295,12 @@ mod tests {
             let mut config = RunConfig::recipe(recipe).unwrap();
             config.data.split = [3, 2, 1];
             config.training.steps = 7;
+            if recipe == "paper" {
+                let table: toml::Table =
+                    toml::from_str("units = \"relative\"\n[species]\nC = { log_uniform = [1e-6, 1e-4] }\nH2 = 1.0\n").unwrap();
+                config.distribution = toml::Value::Table(table);
+                config.distribution().unwrap();
+            }
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("config.toml");
             std::fs::write(&path, config.to_toml().unwrap()).unwrap();

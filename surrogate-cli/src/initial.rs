@@ -8,7 +8,7 @@ use std::path::Path;
 /// What the numbers of a table mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Abundances {
-    /// Number densities [cm⁻³].
+    /// Number densities (cm⁻³).
     Absolute,
     /// Abundances per hydrogen nucleus, times the density n_H.
     Relative,
@@ -17,7 +17,7 @@ pub enum Abundances {
 /// Initial states and conditions of every model.
 #[derive(Debug)]
 pub struct InitialStates {
-    /// Number densities [cm⁻³], species × models: one model after the other, species in network order.
+    /// Number densities (cm⁻³), species × models: one model after the other, species in network order.
     pub states: Vec<f64>,
     /// Conditions per model.
     pub environments: Vec<Environment>,

@@ -10,19 +10,19 @@ use std::path::Path;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Conditions")]
 pub struct ConditionArgs {
-    /// Gas temperature [K] [default: 50].
+    /// Gas temperature (K) [default: 50].
     #[arg(long, value_name = "K")]
     pub temperature: Option<f64>,
-    /// Cosmic-ray ionisation rate [s⁻¹] [default: 1e-16].
+    /// Cosmic-ray ionisation rate (s⁻¹) [default: 1e-16].
     #[arg(long, value_name = "S^-1")]
     pub cosmic_ray_rate: Option<f64>,
-    /// Number density of hydrogen nuclei n_H [cm⁻³]; needed for abundances relative to it and by some rate laws.
+    /// Number density of hydrogen nuclei n_H (cm⁻³); needed for abundances relative to it and by some rate laws.
     #[arg(long, value_name = "CM^-3")]
     pub density: Option<f64>,
-    /// Visual extinction A_V [mag]; needed by photoreactions.
+    /// Visual extinction A_V (mag); needed by photoreactions.
     #[arg(long, value_name = "MAG")]
     pub visual_extinction: Option<f64>,
-    /// Far-ultraviolet radiation field χ [Draine]; needed by photoreactions.
+    /// Far-ultraviolet radiation field χ (Draine); needed by photoreactions.
     #[arg(long, value_name = "CHI")]
     pub radiation_field: Option<f64>,
     /// Albedo of dust grains in the far ultraviolet; needed by reactions with photons that cosmic rays induce.
@@ -34,17 +34,17 @@ pub struct ConditionArgs {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Conditions {
-    /// Gas temperature [K].
+    /// Gas temperature (K).
     pub temperature: f64,
-    /// Cosmic-ray ionisation rate [s⁻¹].
+    /// Cosmic-ray ionisation rate (s⁻¹).
     pub cosmic_ray_rate: f64,
-    /// Number density of hydrogen nuclei [cm⁻³].
+    /// Number density of hydrogen nuclei (cm⁻³).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub density: Option<f64>,
-    /// Visual extinction [mag].
+    /// Visual extinction (mag).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub visual_extinction: Option<f64>,
-    /// Radiation field [Draine].
+    /// Radiation field (Draine).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub radiation_field: Option<f64>,
     /// Albedo of dust grains.
@@ -95,10 +95,10 @@ impl Conditions {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Output times")]
 pub struct TimeArgs {
-    /// First output [yr]: the time of the initial state [default: 1e-6].
+    /// First output (yr): the time of the initial state [default: 1e-6].
     #[arg(long, value_name = "YR")]
     pub t_start: Option<f64>,
-    /// Last output [yr] [default: 1e8].
+    /// Last output (yr) [default: 1e8].
     #[arg(long, value_name = "YR")]
     pub t_end: Option<f64>,
     /// Number of outputs, uniform in log10 of time, both ends included [default: 100].
@@ -110,9 +110,9 @@ pub struct TimeArgs {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Times {
-    /// First output [yr].
+    /// First output (yr).
     pub start: f64,
-    /// Last output [yr].
+    /// Last output (yr).
     pub end: f64,
     /// Number of outputs.
     pub points: usize,
@@ -137,7 +137,7 @@ impl Times {
         self
     }
 
-    /// The times [yr].
+    /// The times (yr).
     pub fn grid(&self) -> Result<Vec<f64>, Error> {
         let Self { start, end, points } = *self;
         if !(start.is_finite() && start > 0.0) {
@@ -166,7 +166,7 @@ pub struct ToleranceArgs {
     /// Relative tolerance [default: 1e-3 for solve, 1e-6 for training sets].
     #[arg(long, value_name = "RTOL")]
     pub rtol: Option<f64>,
-    /// Absolute tolerance [cm⁻³] [default: 1e-14 for solve, 1e-20 for training sets].
+    /// Absolute tolerance (cm⁻³) [default: 1e-14 for solve, 1e-20 for training sets].
     #[arg(long, value_name = "ATOL")]
     pub atol: Option<f64>,
 }
@@ -177,7 +177,7 @@ pub struct ToleranceArgs {
 pub struct Tolerances {
     /// Relative tolerance.
     pub rtol: f64,
-    /// Absolute tolerance [cm⁻³].
+    /// Absolute tolerance (cm⁻³).
     pub atol: f64,
 }
 

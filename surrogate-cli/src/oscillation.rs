@@ -7,7 +7,7 @@ use crate::options::Tolerances;
 use crate::solver;
 use chem_network::Network;
 
-/// Species below this number density [cm⁻³] are not looked at.
+/// Species below this number density (cm⁻³) are not looked at.
 const LOWEST: f64 = 1e-10;
 /// A turn counts where the density has moved by this fraction since the one before.
 const SWING: f64 = 0.01;

@@ -15,18 +15,18 @@ const LANES: usize = 8;
 pub struct Batch {
     /// Number of models.
     pub models: usize,
-    /// Number densities [cm⁻³], models × times × species, row-major; a failed model is NaN throughout.
+    /// Number densities (cm⁻³), models × times × species, row-major; a failed model is NaN throughout.
     pub data: Vec<f64>,
     /// Row and reason of every model that failed.
     pub failures: Vec<(usize, String)>,
-    /// Wall time [s] from the start of the first model to the end of the last, dense output included, set-up not.
+    /// Wall time (s) from the start of the first model to the end of the last, dense output included, set-up not.
     pub seconds: f64,
     /// Work of all models together, the failed ones left out.
     pub statistics: Statistics,
 }
 
 /// Solves every state of `initial` (species × models, one model after the other) at its environment (one for all, or one per model)
-/// from the first of `times` [yr] on; the first output is the state itself. `progress` is told the number of models done; models
+/// from the first of `times` (yr) on; the first output is the state itself. `progress` is told the number of models done; models
 /// not finished when `cancel` is raised count as failed.
 pub fn solve(
     network: &Network,

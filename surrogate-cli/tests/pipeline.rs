@@ -1,5 +1,7 @@
 //! `run` and its stages on a tiny configuration: files, JSON, repeatability, interruption, damaged files.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::path::Path;

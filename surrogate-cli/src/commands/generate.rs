@@ -30,7 +30,7 @@ pub struct Generate {
 pub fn run(args: &Generate, output: &Output) -> Result<Outcome, Error> {
     let mut config = RunConfig::load(args.config.as_ref(), None)?;
     config.set_data(&args.data, args.seed)?;
-    let generated = generate(&config, output)?;
+    let generated = generate(&config, output, || "no data set was written".into())?;
     generated.dataset.write(&args.out)?;
     let [train, test, val] = parts(&generated);
     output.say(&format!(
@@ -68,8 +68,13 @@ pub fn parts(generated: &Generated) -> [usize; 3] {
     [d.train().samples(), d.test().samples(), d.val().samples()]
 }
 
-/// Solves the sampled states of a configuration, with a progress bar; failed models are named on stderr.
-pub fn generate(config: &RunConfig, output: &Output) -> Result<Generated, Error> {
+/// Solves the sampled states of a configuration, with a progress bar; failed models are named on stderr. An interruption is an
+/// error with the text of `how_to_go_on`.
+pub fn generate(
+    config: &RunConfig,
+    output: &Output,
+    how_to_go_on: impl FnOnce() -> String,
+) -> Result<Generated, Error> {
     let network = config.network()?;
     let environment = config.conditions.environment()?;
     let distribution = config.distribution()?;
@@ -86,7 +91,7 @@ pub fn generate(config: &RunConfig, output: &Output) -> Result<Generated, Error>
     };
     let result = latent_ode::generate(&kinetics, &distribution, &config.data, &control);
     bar.finish_and_clear();
-    interrupt::check(|| "no data set was written".into())?;
+    interrupt::check(how_to_go_on)?;
     let mut generated = result?;
     for failure in &generated.failures {
         output.note(&format!(

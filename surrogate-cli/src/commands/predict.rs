@@ -20,10 +20,10 @@ pub struct Predict {
     /// Initial states: a CSV header of species names, one model per row; the state is the one at the first output.
     #[arg(long, value_name = "FILE.csv")]
     pub initial: PathBuf,
-    /// Whether the numbers are densities [cm⁻³] or abundances relative to the density of hydrogen nuclei.
+    /// Whether the numbers are densities (cm⁻³) or abundances relative to the density of hydrogen nuclei.
     #[arg(long, value_enum, default_value_t = Abundances::Absolute)]
     pub abundances: Abundances,
-    /// Number density of hydrogen nuclei n_H [cm⁻³], for relative abundances.
+    /// Number density of hydrogen nuclei n_H (cm⁻³), for relative abundances.
     #[arg(long, value_name = "CM^-3")]
     pub density: Option<f64>,
     /// Output times; those of the model's training set unless given.

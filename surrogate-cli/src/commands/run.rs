@@ -68,7 +68,7 @@ pub fn run(args: &Run, output: &Output) -> Result<Outcome, Error> {
     interrupt::flag();
     let resume = || format!("go on with `surrogate run --resume {}`", dir.display());
 
-    let (dataset, generated) = data(&config, &files.data, output)?;
+    let (dataset, generated) = data(&config, &files.data, output, resume)?;
     interrupt::check(resume)?;
     let (surrogate, trained) = model(&config, &dataset, &files, output, resume)?;
     interrupt::check(resume)?;
@@ -145,12 +145,17 @@ fn announce(dir: &Path, output: &Output) -> Result<(), Error> {
     output.say(&text)
 }
 
-fn data(config: &RunConfig, path: &Path, output: &Output) -> Result<(Dataset, Value), Error> {
+fn data(
+    config: &RunConfig,
+    path: &Path,
+    output: &Output,
+    how_to_go_on: impl FnOnce() -> String,
+) -> Result<(Dataset, Value), Error> {
     if path.exists() {
         output.say("trajectories: already there")?;
         return Ok((Dataset::read(path)?, Value::Null));
     }
-    let generated = generate::generate(config, output)?;
+    let generated = generate::generate(config, output, how_to_go_on)?;
     generated.dataset.write(path)?;
     let [train, test, val] = generate::parts(&generated);
     let seconds = report::duration(generated.seconds);

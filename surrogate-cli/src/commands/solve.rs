@@ -34,7 +34,7 @@ pub struct Solve {
     /// cosmic_ray_rate, visual_extinction, radiation_field and density override the options row by row.
     #[arg(long, value_name = "FILE.csv")]
     pub initial: PathBuf,
-    /// Whether the numbers are densities [cm⁻³] or abundances relative to the density of hydrogen nuclei.
+    /// Whether the numbers are densities (cm⁻³) or abundances relative to the density of hydrogen nuclei.
     #[arg(long, value_enum, default_value_t = Abundances::Absolute)]
     pub abundances: Abundances,
     /// Conditions.
@@ -49,7 +49,7 @@ pub struct Solve {
     /// Solve again at rtol 1e-8, atol 1e-18 and list the rows (from 0) that oscillate at late times: a loose run cannot know.
     #[arg(long)]
     pub check_oscillation: bool,
-    /// Result: HDF5 (.h5, .hdf5) with `data` (models × times × species, cm⁻³), `timesteps` [yr] and the attribute `labels`; or .csv.
+    /// Result: HDF5 (.h5, .hdf5) with `data` (models × times × species, cm⁻³), `timesteps` (yr) and the attribute `labels`; or .csv.
     #[arg(long, value_name = "OUT.h5|OUT.csv")]
     pub out: Option<PathBuf>,
 }

@@ -121,7 +121,7 @@ pub fn train(
     let bar = progress::bar(output, config.steps, "training");
     let mut step = |done: u64, _of: u64| {
         // Drawing more often than a person can read costs steps.
-        if done % 32 == 0 {
+        if done.is_multiple_of(32) {
             bar.set_position(done);
         }
     };

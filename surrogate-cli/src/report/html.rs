@@ -177,9 +177,9 @@ fn verdict(out: &mut Page, data: &ReportData) -> Result<(), ReportError> {
     let better = data
         .better_than_paper()
         .map_or("–".to_owned(), |(b, of)| format!("{b} of {of}"));
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "</tbody><tfoot><tr><td>average</td><td>{}</td><td>{}</td><td>{}</td><td>{better}</td><td>{}</td></tr></tfoot></table></div>\n",
+        "</tbody><tfoot><tr><td>average</td><td>{}</td><td>{}</td><td>{}</td><td>{better}</td><td>{}</td></tr></tfoot></table></div>",
         average(|v| Some(v.rollout)),
         average(|v| v.autoencoder),
         average(|v| v.paper),

@@ -1,5 +1,5 @@
 //! Runs the built binary for the tests beside this folder.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
