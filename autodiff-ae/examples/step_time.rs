@@ -1,6 +1,6 @@
 //! How long a training step takes: the first method's network at batch 32 on one core, and wide layers at training size.
 //!
-//! `cargo run --release -p autodiff-ae --example step_time [THREADS]`
+//! `cargo run --release -p autodiff-ae --example step_time [THREADS [paper]]`
 
 use autodiff_ae::measure::peak_gflops;
 use autodiff_ae::*;
@@ -135,7 +135,7 @@ fn wide<T: Scalar>(name: &str, widths: &[usize], samples: usize, peak: f64) -> R
     Ok(())
 }
 
-fn on_threads<T: Scalar>(threads: usize) -> Result<(), Error> {
+fn on_threads<T: Scalar>(threads: usize, only_paper: bool) -> Result<(), Error> {
     let peak = peak_gflops::<T>(Duration::from_millis(200));
     println!(
         "{threads} thread(s), {:?}, peak of one core {peak:.0} GFLOP/s ({})",
@@ -147,6 +147,9 @@ fn on_threads<T: Scalar>(threads: usize) -> Result<(), Error> {
         paper_step::<T>(32, peak)?;
     }
     paper_step::<T>(512, all)?;
+    if only_paper {
+        return Ok(());
+    }
     wide::<T>("encoder", &[29, 128, 128, 5], 1000, all)?;
     wide::<T>("decoder", &[5, 128, 128, 29], 1000, all)?;
     wide::<T>("decoder", &[5, 128, 128, 29], 1600, all)?;
@@ -155,14 +158,13 @@ fn on_threads<T: Scalar>(threads: usize) -> Result<(), Error> {
 }
 
 fn main() -> Result<(), Error> {
-    let threads = std::env::args()
-        .nth(1)
-        .and_then(|a| a.parse().ok())
-        .unwrap_or(1);
+    let mut arguments = std::env::args().skip(1);
+    let threads = arguments.next().and_then(|a| a.parse().ok()).unwrap_or(1);
+    let paper = arguments.next().is_some_and(|a| a == "paper");
     match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
-        Ok(pool) => {
-            pool.install(|| on_threads::<f32>(threads).and_then(|()| on_threads::<f64>(threads)))
-        }
+        Ok(pool) => pool.install(|| {
+            on_threads::<f32>(threads, paper).and_then(|()| on_threads::<f64>(threads, paper))
+        }),
         Err(e) => Err(Error::Shape(e.to_string())),
     }
 }

@@ -132,11 +132,19 @@ impl<T: Scalar> Batch<T> {
                 found: table.len(),
             });
         }
-        if indices.len() != self.samples {
-            self.resize(indices.len());
-        }
-        for (s, &i) in indices.iter().enumerate() {
-            self.put(s, &table[i * f..(i + 1) * f]);
+        self.shape_as(f, indices.len());
+        for (block, chosen) in indices.chunks(LANES).enumerate() {
+            // Row by row, so that the columns' cache misses overlap.
+            let columns: [&[T]; LANES] = std::array::from_fn(|l| {
+                chosen
+                    .get(l)
+                    .map_or(&[][..], |&i| &table[i * f..(i + 1) * f])
+            });
+            for (feature, row) in self.block_mut(block).iter_mut().enumerate() {
+                for (v, column) in row.iter_mut().zip(&columns) {
+                    *v = column.get(feature).copied().unwrap_or(T::zero());
+                }
+            }
         }
         Ok(())
     }

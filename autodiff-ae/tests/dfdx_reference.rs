@@ -67,11 +67,7 @@ where
 }
 
 /// The tensors of a network: weights outputs × inputs, biases 1 × outputs.
-fn tensors<E: Dtype>(
-    mlp: &Mlp,
-    params: &[E],
-    dev: &Cpu,
-) -> Vec<Dense<E>>
+fn tensors<E: Dtype>(mlp: &Mlp, params: &[E], dev: &Cpu) -> Vec<Dense<E>>
 where
     Cpu: Device<E>,
 {

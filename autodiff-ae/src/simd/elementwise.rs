@@ -2,8 +2,8 @@
 
 use super::math;
 use super::vector::Vector;
+use crate::Activation;
 use crate::batch::LANES;
-use crate::{Activation, Scalar};
 use num_traits::{Float, One, Zero};
 
 /// Value, first and second derivative of an activation.
@@ -11,21 +11,25 @@ use num_traits::{Float, One, Zero};
 unsafe fn activation<V: Vector>(kind: Activation, u: V) -> (V, V, V) {
     // SAFETY: the instruction set is detected by the caller's caller.
     unsafe {
-        let c = |x: f64| V::splat(V::T::of(x));
+        use math::constant as c;
         match kind {
-            Activation::Relu => (c(0.0).max(u), u.select_positive(c(1.0), c(0.0)), c(0.0)),
+            Activation::Relu => (
+                c::<V>(0.0).max(u),
+                u.select_positive(c::<V>(1.0), c::<V>(0.0)),
+                c::<V>(0.0),
+            ),
             Activation::Tanh => {
                 let a = math::tanh(u);
-                let d = c(1.0).sub(a.mul(a));
-                (a, d, a.mul(d).mul(c(-2.0)))
+                let d = c::<V>(1.0).sub(a.mul(a));
+                (a, d, a.mul(d).mul(c::<V>(-2.0)))
             }
             Activation::Silu => {
                 let (s, n) = math::sigmoid(u);
-                let d = s.mul(u.fma(n, c(1.0)));
-                (u.mul(s), d, s.mul(n).mul(u.fma(n.sub(s), c(2.0))))
+                let d = s.mul(u.fma(n, c::<V>(1.0)));
+                (u.mul(s), d, s.mul(n).mul(u.fma(n.sub(s), c::<V>(2.0))))
             }
             Activation::Softplus => math::softplus(u),
-            Activation::Identity => (u, c(1.0), c(0.0)),
+            Activation::Identity => (u, c::<V>(1.0), c::<V>(0.0)),
         }
     }
 }

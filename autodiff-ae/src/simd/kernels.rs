@@ -169,7 +169,12 @@ unsafe fn weight_tile<V: Vector, const R: usize>(
             for _ in 0..blocks {
                 let mut lane = 0;
                 while lane < LANES {
-                    let xv = offset.map(|o| V::load(xb.add(o + lane)));
+                    let xv = [
+                        V::load(xb.add(offset[0] + lane)),
+                        V::load(xb.add(offset[1] + lane)),
+                        V::load(xb.add(offset[2] + lane)),
+                        V::load(xb.add(offset[3] + lane)),
+                    ];
                     for r in 0..R {
                         let yv = V::load(yb.add(r * LANES + lane));
                         for c in 0..4 {
@@ -183,10 +188,12 @@ unsafe fn weight_tile<V: Vector, const R: usize>(
             }
         }
         for r in 0..R {
-            let sums = V::sum4(acc[r]);
             let out = gradient.add((row + r) * depth + column);
-            for c in 0..4 {
-                if column + c < depth {
+            if column + 4 <= depth {
+                V::add_sum4(acc[r], out);
+            } else {
+                let sums = V::sum4(acc[r]);
+                for c in 0..depth - column {
                     *out.add(c) += sums[c];
                 }
             }

@@ -38,8 +38,9 @@ fn series<V: Vector>() -> &'static Series {
     if size_of::<V::T>() == 4 { &F32 } else { &F64 }
 }
 
+/// A register full of one number.
 #[inline(always)]
-unsafe fn constant<V: Vector>(x: f64) -> V {
+pub(super) unsafe fn constant<V: Vector>(x: f64) -> V {
     // SAFETY: passed on to the caller.
     unsafe { V::splat(V::T::of(x)) }
 }

@@ -40,6 +40,7 @@ impl Isa {
 
     /// Every set of this machine, worst first.
     pub fn available() -> Vec<Self> {
+        #[allow(unused_mut)] // nothing is added on other architectures
         let mut sets = vec![Isa::Baseline];
         #[cfg(target_arch = "x86_64")]
         {

@@ -33,8 +33,9 @@ impl<T: Scalar> Panels<T> {
             for r in 0..tile.min(self.rows - t * tile) {
                 let row = t * tile + r;
                 panel[r] = bias[row];
-                for (i, w) in weight[row * depth..(row + 1) * depth].iter().enumerate() {
-                    panel[(1 + i) * tile + r] = *w;
+                let column = panel[tile + r..].iter_mut().step_by(tile);
+                for (p, w) in column.zip(&weight[row * depth..(row + 1) * depth]) {
+                    *p = *w;
                 }
             }
         }

@@ -39,6 +39,14 @@ pub(crate) trait Vector: Copy {
     fn exp2_integral(self) -> Self;
     /// The sums over the lanes of four registers.
     fn sum4(v: [Self; 4]) -> [Self::T; 4];
+    /// Adds the sums over the lanes of four registers to four numbers at p.
+    #[inline(always)]
+    unsafe fn add_sum4(v: [Self; 4], p: *mut Self::T) {
+        for (i, s) in Self::sum4(v).into_iter().enumerate() {
+            // SAFETY: the caller guarantees four numbers at p.
+            unsafe { *p.add(i) += s };
+        }
+    }
 }
 
 /// A register where no better instruction set is known: an array that the compiler maps to what the baseline has.

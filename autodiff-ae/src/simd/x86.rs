@@ -125,7 +125,13 @@ impl Vector for F32x16 {
     #[inline(always)]
     fn sum4(v: [Self; 4]) -> [f32; 4] {
         let mut out = [0.0; 4];
-        // SAFETY: as in `fma`; the store writes four numbers into an array of four.
+        // SAFETY: an array of four.
+        unsafe { Self::add_sum4(v, out.as_mut_ptr()) };
+        out
+    }
+    #[inline(always)]
+    unsafe fn add_sum4(v: [Self; 4], p: *mut f32) {
+        // SAFETY: as in `fma`; the caller guarantees four numbers at p.
         unsafe {
             let ab = _mm512_add_ps(
                 _mm512_unpacklo_ps(v[0].0, v[1].0),
@@ -142,9 +148,8 @@ impl Vector for F32x16 {
             let hi = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(s)));
             let s = _mm256_add_ps(_mm512_castps512_ps256(s), hi);
             let s = _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps::<1>(s));
-            _mm_storeu_ps(out.as_mut_ptr(), s);
+            _mm_storeu_ps(p, _mm_add_ps(_mm_loadu_ps(p), s));
         }
-        out
     }
 }
 
@@ -205,15 +210,31 @@ impl Vector for F64x8 {
     #[inline(always)]
     fn sum4(v: [Self; 4]) -> [f64; 4] {
         let mut out = [0.0; 4];
-        // SAFETY: as in `fma`; the store writes four numbers into an array of four.
-        unsafe {
-            let half = |x: __m512d| {
-                _mm256_add_pd(_mm512_castpd512_pd256(x), _mm512_extractf64x4_pd::<1>(x))
-            };
-            _mm256_storeu_pd(out.as_mut_ptr(), transposed_sum(v.map(|x| half(x.0))));
-        }
+        // SAFETY: an array of four.
+        unsafe { Self::add_sum4(v, out.as_mut_ptr()) };
         out
     }
+    #[inline(always)]
+    unsafe fn add_sum4(v: [Self; 4], p: *mut f64) {
+        // SAFETY: as in `fma`; the caller guarantees four numbers at p.
+        unsafe {
+            // Spelled out: a closure would be a function of its own without the instruction set.
+            let s = transposed_sum([
+                folded(v[0].0),
+                folded(v[1].0),
+                folded(v[2].0),
+                folded(v[3].0),
+            ]);
+            _mm256_storeu_pd(p, _mm256_add_pd(_mm256_loadu_pd(p), s));
+        }
+    }
+}
+
+/// Upper half added to lower half.
+#[inline(always)]
+unsafe fn folded(x: __m512d) -> __m256d {
+    // SAFETY: the caller has detected AVX-512.
+    unsafe { _mm256_add_pd(_mm512_castpd512_pd256(x), _mm512_extractf64x4_pd::<1>(x)) }
 }
 
 /// The sums of four registers, in order.
@@ -289,16 +310,21 @@ impl Vector for F32x8 {
     #[inline(always)]
     fn sum4(v: [Self; 4]) -> [f32; 4] {
         let mut out = [0.0; 4];
-        // SAFETY: as in `fma`; the store writes four numbers into an array of four.
+        // SAFETY: an array of four.
+        unsafe { Self::add_sum4(v, out.as_mut_ptr()) };
+        out
+    }
+    #[inline(always)]
+    unsafe fn add_sum4(v: [Self; 4], p: *mut f32) {
+        // SAFETY: as in `fma`; the caller guarantees four numbers at p.
         unsafe {
             let s = _mm256_hadd_ps(
                 _mm256_hadd_ps(v[0].0, v[1].0),
                 _mm256_hadd_ps(v[2].0, v[3].0),
             );
             let s = _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps::<1>(s));
-            _mm_storeu_ps(out.as_mut_ptr(), s);
+            _mm_storeu_ps(p, _mm_add_ps(_mm_loadu_ps(p), s));
         }
-        out
     }
 }
 
@@ -364,8 +390,16 @@ impl Vector for F64x4 {
     #[inline(always)]
     fn sum4(v: [Self; 4]) -> [f64; 4] {
         let mut out = [0.0; 4];
-        // SAFETY: as in `fma`; the store writes four numbers into an array of four.
-        unsafe { _mm256_storeu_pd(out.as_mut_ptr(), transposed_sum(v.map(|x| x.0))) };
+        // SAFETY: an array of four.
+        unsafe { Self::add_sum4(v, out.as_mut_ptr()) };
         out
+    }
+    #[inline(always)]
+    unsafe fn add_sum4(v: [Self; 4], p: *mut f64) {
+        // SAFETY: as in `fma`; the caller guarantees four numbers at p.
+        unsafe {
+            let s = transposed_sum([v[0].0, v[1].0, v[2].0, v[3].0]);
+            _mm256_storeu_pd(p, _mm256_add_pd(_mm256_loadu_pd(p), s));
+        }
     }
 }

@@ -68,14 +68,10 @@ impl<T: Scalar> LatentDynamics<T> for MassAction {
     fn value(&self, p: &[T], z: &[[T; LANES]], c: &[[T; LANES]], g: &mut [[T; LANES]]) {
         g.iter_mut().for_each(|row| row.fill(T::zero()));
         for (j, (reactants, _)) in self.reactions.iter().enumerate() {
-            for l in 0..LANES {
-                let rate = p[j]
-                    * reactants
-                        .iter()
-                        .map(|&i| z[i][l])
-                        .fold(T::one(), |a, b| a * b);
-                for i in 0..5 {
-                    g[i][l] += T::of(self.stoichiometry[j][i]) * rate;
+            let rate = product(p[j], reactants.iter().map(|&i| &z[i]));
+            for (row, s) in g.iter_mut().zip(&self.stoichiometry[j]) {
+                if *s != 0.0 {
+                    (0..LANES).for_each(|l| row[l] += T::of(*s) * rate[l]);
                 }
             }
         }
@@ -96,19 +92,18 @@ impl<T: Scalar> LatentDynamics<T> for MassAction {
         c_bar: &mut [[T; LANES]],
     ) {
         for (j, (reactants, _)) in self.reactions.iter().enumerate() {
-            for l in 0..LANES {
-                let s: T = (0..5)
-                    .map(|i| T::of(self.stoichiometry[j][i]) * g_bar[i][l])
-                    .sum();
-                p_bar[j] += s * reactants
-                    .iter()
-                    .map(|&i| z[i][l])
-                    .fold(T::one(), |a, b| a * b);
-                for (k, &i) in reactants.iter().enumerate() {
-                    let others = reactants.iter().enumerate().filter(|(m, _)| *m != k);
-                    z_bar[i][l] +=
-                        s * p[j] * others.map(|(_, &i)| z[i][l]).fold(T::one(), |a, b| a * b);
+            let mut rate_bar = [T::zero(); LANES];
+            for (row, s) in g_bar.iter().zip(&self.stoichiometry[j]) {
+                if *s != 0.0 {
+                    (0..LANES).for_each(|l| rate_bar[l] += T::of(*s) * row[l]);
                 }
+            }
+            let all = product(T::one(), reactants.iter().map(|&i| &z[i]));
+            p_bar[j] += lane_sum(&std::array::from_fn(|l| rate_bar[l] * all[l]));
+            for (k, &i) in reactants.iter().enumerate() {
+                let others = reactants.iter().enumerate().filter(|(m, _)| *m != k);
+                let others = product(p[j], others.map(|(_, &i)| &z[i]));
+                (0..LANES).for_each(|l| z_bar[i][l] += rate_bar[l] * others[l]);
             }
         }
         if self.driven {
@@ -118,6 +113,13 @@ impl<T: Scalar> LatentDynamics<T> for MassAction {
             }
         }
     }
+}
+
+/// `factor` times the product of rows, lane by lane.
+fn product<'a, T: Scalar>(factor: T, rows: impl Iterator<Item = &'a [T; LANES]>) -> [T; LANES] {
+    let mut result = [factor; LANES];
+    rows.for_each(|row| (0..LANES).for_each(|l| result[l] *= row[l]));
+    result
 }
 
 /// Numbers in [-1, 1).
