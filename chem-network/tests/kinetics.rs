@@ -1,5 +1,6 @@
 //! Laws of `Kinetics`: dn/dt = S r, J = its derivative, elements and charge conserved, lanes and
 //! single states equal, order of reactions and species without effect.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use chem_network::{
     Environment, Error, Kinetics, LaneKinetics, Network, RateLaw, Reaction, Species, Workspace,

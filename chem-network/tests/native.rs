@@ -1,4 +1,5 @@
 //! The native format: write ∘ read is the identity, and malformed files name line and column.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use chem_network::format::native;
 use chem_network::{

@@ -1,4 +1,5 @@
 //! Solves with stiff-ode-solvers: conservation over the paper's time span, lanes, environments.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(feature = "ode")]
 
 use chem_network::sampling::Distribution;

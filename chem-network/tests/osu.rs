@@ -1,4 +1,5 @@
 //! The complete OSU file, and files that are not quite one.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::Write;
 

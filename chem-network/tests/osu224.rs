@@ -1,5 +1,6 @@
 //! The embedded network against the OSU file it is selected from and against an independent list
 //! of its rate coefficients and indices. Skipped where `../shared` is absent.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::PathBuf;
 

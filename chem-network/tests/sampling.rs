@@ -1,4 +1,5 @@
 //! Initial states: the distributions of the literature, closures, reproducibility, refusals.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use chem_network::sampling::Distribution;
 use chem_network::{Error, Network, embedded};
