@@ -29,7 +29,7 @@ pub use mlp::{Layer, Mlp, MlpShape, ParamView};
 pub use optim::{Adam, AdamW, Plateau, Schedule, all_finite, clip_global_norm};
 pub use pass::Pass;
 pub use scalar::Scalar;
-pub use simd::{Isa, vectorised, vectorised_call};
+pub use simd::{Isa, Kernel, vectorised, vectorised_kernel};
 
 pub use nalgebra;
 pub use num_traits;
