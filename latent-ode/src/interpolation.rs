@@ -47,18 +47,34 @@ impl Interpolation {
             return Err(Error::Empty("train"));
         }
         // One floor for all models: that of a model's own n_tot would vary with the other species.
-        let floor = FLOOR * (0..train.samples()).map(|m| train.total(m)).fold(f64::INFINITY, f64::min);
+        let floor = FLOOR
+            * (0..train.samples())
+                .map(|m| train.total(m))
+                .fold(f64::INFINITY, f64::min);
         let columns = independent_columns(train, floor);
         if columns.is_empty() {
-            return Err(Error::Interpolation("no initial abundance varies in `train`".into()));
+            return Err(Error::Interpolation(
+                "no initial abundance varies in `train`".into(),
+            ));
         }
         let models = distinct(train, &columns, floor);
         if models.len() < columns.len() + 1 {
-            return Err(Error::Interpolation(format!("{} different initial states for {} parameters", models.len(), columns.len())));
+            return Err(Error::Interpolation(format!(
+                "{} different initial states for {} parameters",
+                models.len(),
+                columns.len()
+            )));
         }
-        let raw = DMatrix::from_fn(columns.len(), models.len(), |c, m| log_initial(train, models[m], columns[c], floor));
-        let scaling: Vec<(f64, f64)> = raw.row_iter().map(|row| (row.min(), row.max() - row.min())).collect();
-        let nodes = DMatrix::from_fn(raw.nrows(), raw.ncols(), |c, m| (raw[(c, m)] - scaling[c].0) / scaling[c].1);
+        let raw = DMatrix::from_fn(columns.len(), models.len(), |c, m| {
+            log_initial(train, models[m], columns[c], floor)
+        });
+        let scaling: Vec<(f64, f64)> = raw
+            .row_iter()
+            .map(|row| (row.min(), row.max() - row.min()))
+            .collect();
+        let nodes = DMatrix::from_fn(raw.nrows(), raw.ncols(), |c, m| {
+            (raw[(c, m)] - scaling[c].0) / scaling[c].1
+        });
         let (n, d) = (models.len(), columns.len());
         let mut system = DMatrix::zeros(n + d + 1, n + d + 1);
         for i in 0..n {
@@ -76,17 +92,34 @@ impl Interpolation {
         let size = train.times() * train.quantities();
         let mut weights = DMatrix::zeros(n + d + 1, size);
         for (row, &model) in models.iter().enumerate() {
-            weights.row_mut(row).iter_mut().zip(&logs[model * size..]).for_each(|(w, x)| *w = *x);
+            weights
+                .row_mut(row)
+                .iter_mut()
+                .zip(&logs[model * size..])
+                .for_each(|(w, x)| *w = *x);
         }
         if !system.lu().solve_mut(&mut weights) || weights.iter().any(|w| !w.is_finite()) {
-            return Err(Error::Interpolation(format!("the {n} initial states do not determine it (singular matrix)")));
+            return Err(Error::Interpolation(format!(
+                "the {n} initial states do not determine it (singular matrix)"
+            )));
         }
-        Ok(Self { labels: dataset.labels().to_vec(), columns, scaling, nodes, weights, times: train.times(), floor })
+        Ok(Self {
+            labels: dataset.labels().to_vec(),
+            columns,
+            scaling,
+            nodes,
+            weights,
+            times: train.times(),
+            floor,
+        })
     }
 
     /// Species whose initial abundances are the parameters.
     pub fn parameters(&self) -> Vec<&str> {
-        self.columns.iter().map(|&c| self.labels[c].as_str()).collect()
+        self.columns
+            .iter()
+            .map(|&c| self.labels[c].as_str())
+            .collect()
     }
 
     /// Number of training models that carry the interpolation (those with equal parameters count once).
@@ -109,7 +142,10 @@ impl Interpolation {
         let log = |c: usize| state[c].max(self.floor).log10();
         let at = DVector::from_iterator(
             self.columns.len(),
-            self.columns.iter().zip(&self.scaling).map(|(&c, &(low, range))| (log(c) - low) / range),
+            self.columns
+                .iter()
+                .zip(&self.scaling)
+                .map(|(&c, &(low, range))| (log(c) - low) / range),
         );
         let (n, d) = (self.nodes.ncols(), self.columns.len());
         let basis = DVector::from_fn(n + d + 1, |i, _| match i {
@@ -117,7 +153,12 @@ impl Interpolation {
             i if i == n => 1.0,
             i => at[i - n - 1],
         });
-        Ok(self.weights.tr_mul(&basis).iter().map(|log| 10f64.powf(*log)).collect())
+        Ok(self
+            .weights
+            .tr_mul(&basis)
+            .iter()
+            .map(|log| 10f64.powf(*log))
+            .collect())
     }
 
     /// Trajectories from the first outputs of `truth`, which has the training set's times.
@@ -132,13 +173,26 @@ impl Interpolation {
                 expected: format!("{} times, those of the training set", self.times),
             });
         }
-        let all: Result<Vec<_>, _> = (0..truth.samples()).into_par_iter().map(|m| self.predict(truth.state(m, 0))).collect();
-        Trajectories::new(all?.concat(), truth.samples(), truth.times(), truth.quantities())
+        let all: Result<Vec<_>, _> = (0..truth.samples())
+            .into_par_iter()
+            .map(|m| self.predict(truth.state(m, 0)))
+            .collect();
+        Trajectories::new(
+            all?.concat(),
+            truth.samples(),
+            truth.times(),
+            truth.quantities(),
+        )
     }
 }
 
 fn cubic<'a>(a: &DVector<f64>, b: impl Iterator<Item = &'a f64>) -> f64 {
-    a.iter().zip(b).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt().powi(3)
+    a.iter()
+        .zip(b)
+        .map(|(x, y)| (x - y).powi(2))
+        .sum::<f64>()
+        .sqrt()
+        .powi(3)
 }
 
 fn log_initial(train: &Trajectories, model: usize, species: usize, floor: f64) -> f64 {
@@ -148,8 +202,15 @@ fn log_initial(train: &Trajectories, model: usize, species: usize, floor: f64) -
 /// Models of which no earlier one has the same parameters.
 fn distinct(train: &Trajectories, columns: &[usize], floor: f64) -> Vec<usize> {
     let mut seen = std::collections::BTreeSet::new();
-    let key = |m: usize| columns.iter().map(|&c| log_initial(train, m, c, floor).to_bits()).collect::<Vec<_>>();
-    (0..train.samples()).filter(|&m| seen.insert(key(m))).collect()
+    let key = |m: usize| {
+        columns
+            .iter()
+            .map(|&c| log_initial(train, m, c, floor).to_bits())
+            .collect::<Vec<_>>()
+    };
+    (0..train.samples())
+        .filter(|&m| seen.insert(key(m)))
+        .collect()
 }
 
 /// See [`Interpolation::fit`].
@@ -173,7 +234,11 @@ fn independent_columns(train: &Trajectories, floor: f64) -> Vec<usize> {
             let values = DVector::from_fn(models, |m, _| train.state(m, 0)[species]);
             let left = [centred(logs), centred(values)];
             let whole = [left[0].norm_squared(), left[1].norm_squared()];
-            candidates.push(Column { species, left, whole });
+            candidates.push(Column {
+                species,
+                left,
+                whole,
+            });
         }
     }
     let mut chosen = Vec::new();
@@ -181,9 +246,14 @@ fn independent_columns(train: &Trajectories, floor: f64) -> Vec<usize> {
         candidates.retain(|c| (0..2).all(|k| c.left[k].norm_squared() > DEPENDENT * c.whole[k]));
         let largest = candidates.iter().enumerate().max_by(|(i, a), (k, b)| {
             // Of equals the earlier species.
-            a.left[0].norm_squared().total_cmp(&b.left[0].norm_squared()).then(k.cmp(i))
+            a.left[0]
+                .norm_squared()
+                .total_cmp(&b.left[0].norm_squared())
+                .then(k.cmp(i))
         });
-        let Some(pick) = largest.map(|(i, _)| i) else { break };
+        let Some(pick) = largest.map(|(i, _)| i) else {
+            break;
+        };
         let Column { species, left, .. } = candidates.swap_remove(pick);
         candidates.sort_by_key(|c| c.species);
         chosen.push(species);

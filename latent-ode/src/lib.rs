@@ -1,4 +1,5 @@
-//! Surrogates of chemical networks that evolve in a latent space: latent chemical networks, data sets, training through the rollout, evaluation.
+//! Surrogates of chemical networks that evolve in a latent space; for whoever needs a chemical network's answer often.
+#![doc = include_str!("../README.md")]
 
 mod atomic;
 mod dataset;
@@ -16,8 +17,8 @@ pub use atomic::write_atomically;
 #[cfg(feature = "hdf5")]
 pub use dataset::Solutions;
 pub use dataset::{
-    Attribute, Control, Dataset, FLOOR, FailedModel, GenerateOptions, Generated, OnFailure, Part, Trajectories, generate,
-    log_spaced,
+    Attribute, Control, Dataset, FLOOR, FailedModel, GenerateOptions, Generated, OnFailure, Part,
+    Trajectories, generate, log_spaced,
 };
 pub use error::Error;
 pub use evaluation::{Evaluation, TABLE_F1};

@@ -3,7 +3,9 @@
 use autodiff_ae::{LANES, LatentDynamics, lane_sum};
 use num_traits::{Float, NumAssign};
 use serde::{Deserialize, Serialize};
-use stiff_ode_solvers::{Jacobian, LaneSystem, LaneVectorJacobian, SparsityPattern, System, VectorJacobian};
+use stiff_ode_solvers::{
+    Jacobian, LaneSystem, LaneVectorJacobian, SparsityPattern, System, VectorJacobian,
+};
 
 use crate::LatentNetwork;
 
@@ -65,16 +67,28 @@ pub struct MassAction {
 impl MassAction {
     /// The dynamics of a network.
     pub fn new(network: LatentNetwork, coefficients: Coefficients) -> Self {
-        let side = |members: &[usize]| (members.first().copied().unwrap_or(0), members.get(1).copied());
+        let side = |members: &[usize]| {
+            (
+                members.first().copied().unwrap_or(0),
+                members.get(1).copied(),
+            )
+        };
         let mut exchanges: Vec<Exchange> = Vec::new();
         for (j, reaction) in network.reactions().iter().enumerate() {
             let (left, right) = (side(reaction.reactants()), side(reaction.products()));
-            if let Some(before) = exchanges.iter_mut().find(|e| e.reverse.is_none() && e.left == right && e.right == left) {
+            if let Some(before) = exchanges
+                .iter_mut()
+                .find(|e| e.reverse.is_none() && e.left == right && e.right == left)
+            {
                 before.reverse = Some(j);
                 continue;
             }
             let mut changes: Vec<(usize, f64)> = Vec::new();
-            let signed = reaction.reactants().iter().map(|&i| (i, -1.0)).chain(reaction.products().iter().map(|&i| (i, 1.0)));
+            let signed = reaction
+                .reactants()
+                .iter()
+                .map(|&i| (i, -1.0))
+                .chain(reaction.products().iter().map(|&i| (i, 1.0)));
             for (i, s) in signed {
                 match changes.iter_mut().find(|c| c.0 == i) {
                     Some(change) => change.1 += s,
@@ -82,9 +96,19 @@ impl MassAction {
                 }
             }
             changes.retain(|c| c.1 != 0.0);
-            exchanges.push(Exchange { forward: j, reverse: None, left, right, changes });
+            exchanges.push(Exchange {
+                forward: j,
+                reverse: None,
+                left,
+                right,
+                changes,
+            });
         }
-        Self { network, coefficients, exchanges }
+        Self {
+            network,
+            coefficients,
+            exchanges,
+        }
     }
 
     /// The latent network.
@@ -126,12 +150,20 @@ impl MassAction {
 
     /// The system with these parameters, to be solved.
     pub fn system<T: Number>(&self, p: &[T]) -> MassActionSystem<'_, T> {
-        MassActionSystem { dynamics: self, k: self.rate_coefficients(p) }
+        MassActionSystem {
+            dynamics: self,
+            k: self.rate_coefficients(p),
+        }
     }
 
     /// dz/dt in every lane, for rate coefficients k that all lanes share.
     #[inline(always)]
-    pub(crate) fn rhs_lanes<T: Number, const W: usize>(&self, k: &[T], z: &[[T; W]], g: &mut [[T; W]]) {
+    pub(crate) fn rhs_lanes<T: Number, const W: usize>(
+        &self,
+        k: &[T],
+        z: &[[T; W]],
+        g: &mut [[T; W]],
+    ) {
         g.fill([T::zero(); W]);
         for e in &self.exchanges {
             let kf = k[e.forward];
@@ -269,7 +301,9 @@ impl<T: Number> LatentDynamics<T> for MassAction {
                 &exponential
             }
         };
-        self.vjp_lanes(k, z, g_bar, z_bar, |j, lanes| p_bar[j] += lane_sum(lanes) * self.coefficients.slope(k[j]));
+        self.vjp_lanes(k, z, g_bar, z_bar, |j, lanes| {
+            p_bar[j] += lane_sum(lanes) * self.coefficients.slope(k[j])
+        });
     }
 }
 
@@ -310,7 +344,8 @@ impl<T: Number> System<T> for MassActionSystem<'_, T> {
     }
 
     fn rhs(&self, _t: T, y: &[T], dydt: &mut [T]) {
-        self.dynamics.rhs_lanes::<T, 1>(&self.k, y.as_chunks().0, dydt.as_chunks_mut().0);
+        self.dynamics
+            .rhs_lanes::<T, 1>(&self.k, y.as_chunks().0, dydt.as_chunks_mut().0);
     }
 
     fn is_autonomous(&self) -> bool {
@@ -325,7 +360,8 @@ impl<T: Number> VectorJacobian<T> for MassActionSystem<'_, T> {
 
     fn vjp(&self, _t: T, y: &[T], v: &[T], y_bar: &mut [T], p_bar: &mut [T]) {
         let (y, v, y_bar) = (y.as_chunks().0, v.as_chunks().0, y_bar.as_chunks_mut().0);
-        self.dynamics.vjp_lanes::<T, 1>(&self.k, y, v, y_bar, |j, lanes| p_bar[j] += lanes[0]);
+        self.dynamics
+            .vjp_lanes::<T, 1>(&self.k, y, v, y_bar, |j, lanes| p_bar[j] += lanes[0]);
     }
 }
 
@@ -338,8 +374,14 @@ impl<T: Number> Jacobian<T> for MassActionSystem<'_, T> {
         let n = self.dynamics.molecules();
         values.fill(T::zero());
         for e in &self.dynamics.exchanges {
-            let sides = [(Some(e.forward), e.left, T::one()), (e.reverse, e.right, -T::one())];
-            for (j, (a, b), sign) in sides.into_iter().filter_map(|(j, side, sign)| Some((j?, side, sign))) {
+            let sides = [
+                (Some(e.forward), e.left, T::one()),
+                (e.reverse, e.right, -T::one()),
+            ];
+            for (j, (a, b), sign) in sides
+                .into_iter()
+                .filter_map(|(j, side, sign)| Some((j?, side, sign)))
+            {
                 let k = sign * self.k[j];
                 let mut add = |molecule: usize, slope: T| {
                     for &(i, s) in &e.changes {
@@ -381,7 +423,14 @@ impl<T: Number, const W: usize> LaneVectorJacobian<T, W> for MassActionSystem<'_
     }
 
     #[inline(always)]
-    fn vjp(&mut self, _t: &[T; W], y: &[[T; W]], v: &[[T; W]], y_bar: &mut [[T; W]], p_bar: &mut [[T; W]]) {
+    fn vjp(
+        &mut self,
+        _t: &[T; W],
+        y: &[[T; W]],
+        v: &[[T; W]],
+        y_bar: &mut [[T; W]],
+        p_bar: &mut [[T; W]],
+    ) {
         self.dynamics.vjp_lanes(&self.k, y, v, y_bar, |j, lanes| {
             for l in 0..W {
                 p_bar[j][l] += lanes[l];

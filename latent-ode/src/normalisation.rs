@@ -34,10 +34,21 @@ impl Normalisation {
         }
         let logs = trajectories.log10();
         let quantities = trajectories.quantities();
-        let skip = if scaling == Scaling::Standard && trajectories.times() > 1 { 1 } else { 0 };
+        let skip = if scaling == Scaling::Standard && trajectories.times() > 1 {
+            1
+        } else {
+            0
+        };
         let species = |s: usize| {
-            let of_sample = move |sample: &'_ [f64]| sample.chunks_exact(quantities).skip(skip).map(move |x| x[s]).collect::<Vec<_>>();
-            logs.chunks_exact(quantities * trajectories.times()).flat_map(of_sample)
+            let of_sample = move |sample: &'_ [f64]| {
+                sample
+                    .chunks_exact(quantities)
+                    .skip(skip)
+                    .map(move |x| x[s])
+                    .collect::<Vec<_>>()
+            };
+            logs.chunks_exact(quantities * trajectories.times())
+                .flat_map(of_sample)
         };
         let usable = |scale: f64| if scale > 1e-12 { scale } else { 1.0 };
         let (mut shift, mut scale) = (Vec::new(), Vec::new());
@@ -49,14 +60,25 @@ impl Normalisation {
                 shift.push(mean);
                 scale.push(usable(variance.sqrt()));
             } else {
-                let (low, high) = species(s).fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
+                let (low, high) = species(s)
+                    .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| {
+                        (a.min(x), b.max(x))
+                    });
                 shift.push(0.5 * (low + high));
                 scale.push(0.5 * (high - low));
             }
         }
         if scaling == Scaling::MinMaxJoint {
-            let low = shift.iter().zip(&scale).map(|(m, r)| m - r).fold(f64::INFINITY, f64::min);
-            let high = shift.iter().zip(&scale).map(|(m, r)| m + r).fold(f64::NEG_INFINITY, f64::max);
+            let low = shift
+                .iter()
+                .zip(&scale)
+                .map(|(m, r)| m - r)
+                .fold(f64::INFINITY, f64::min);
+            let high = shift
+                .iter()
+                .zip(&scale)
+                .map(|(m, r)| m + r)
+                .fold(f64::NEG_INFINITY, f64::max);
             shift.fill(0.5 * (low + high));
             scale.fill(0.5 * (high - low));
         }
@@ -70,9 +92,19 @@ impl Normalisation {
     /// [`Error::Shape`] for different lengths, [`Error::Option`] for a shift that is not finite or a scale that is not positive.
     pub fn from_parts(shift: Vec<f64>, scale: Vec<f64>) -> Result<Self, Error> {
         if shift.len() != scale.len() {
-            return Err(Error::Shape { what: "scale".into(), found: vec![scale.len()], expected: format!("[{}]", shift.len()) });
+            return Err(Error::Shape {
+                what: "scale".into(),
+                found: vec![scale.len()],
+                expected: format!("[{}]", shift.len()),
+            });
         }
-        let refuse = |name, value: f64, reason: &str| Err(Error::Option { name, value: value.to_string(), reason: reason.into() });
+        let refuse = |name, value: f64, reason: &str| {
+            Err(Error::Option {
+                name,
+                value: value.to_string(),
+                reason: reason.into(),
+            })
+        };
         if let Some(&value) = shift.iter().find(|x| !x.is_finite()) {
             return refuse("normalisation.shift", value, "must be finite");
         }

@@ -4,7 +4,9 @@ use rand::{Rng, RngExt};
 
 /// log10 of the times, mapped linearly to [0, 1] between the first and the last.
 pub fn normalised_times(times: &[f64]) -> Vec<f64> {
-    let (Some(first), Some(last)) = (times.first(), times.last()) else { return Vec::new() };
+    let (Some(first), Some(last)) = (times.first(), times.last()) else {
+        return Vec::new();
+    };
     let (a, b) = (first.log10(), last.log10());
     times.iter().map(|t| (t.log10() - a) / (b - a)).collect()
 }
@@ -21,7 +23,11 @@ pub fn derivatives(values: &[f64], grid: &[f64], quantities: usize) -> Vec<f64> 
     for k in 0..times {
         let target = &mut out[k * quantities..(k + 1) * quantities];
         if k == 0 || k == times - 1 {
-            let (a, b) = if k == 0 { (0, 1) } else { (times - 2, times - 1) };
+            let (a, b) = if k == 0 {
+                (0, 1)
+            } else {
+                (times - 2, times - 1)
+            };
             for (i, d) in target.iter_mut().enumerate() {
                 *d = (row(b)[i] - row(a)[i]) / (grid[b] - grid[a]);
             }
@@ -72,7 +78,11 @@ mod tests {
     #[test]
     fn as_numpy() {
         // numpy.gradient([1, 2, 4, 7, 11, 16], [0, 1, 1.5, 3.5, 4, 6])
-        let d = derivatives(&[1.0, 2.0, 4.0, 7.0, 11.0, 16.0], &[0.0, 1.0, 1.5, 3.5, 4.0, 6.0], 1);
+        let d = derivatives(
+            &[1.0, 2.0, 4.0, 7.0, 11.0, 16.0],
+            &[0.0, 1.0, 1.5, 3.5, 4.0, 6.0],
+            1,
+        );
         for (a, b) in d.iter().zip([1.0, 3.0, 3.5, 6.7, 6.9, 2.5]) {
             assert!((a - b).abs() < 1e-12, "{d:?}");
         }

@@ -1,6 +1,8 @@
 //! Error statistics, normalisation and the interpolation baseline against independent values.
 
-use latent_ode::{Dataset, Evaluation, Interpolation, Normalisation, Scaling, TABLE_F1, Trajectories};
+use latent_ode::{
+    Dataset, Evaluation, Interpolation, Normalisation, Scaling, TABLE_F1, Trajectories,
+};
 use proptest::prelude::*;
 
 fn labels(n: usize) -> Vec<String> {
@@ -10,8 +12,10 @@ fn labels(n: usize) -> Vec<String> {
 #[test]
 fn statistics_by_hand() {
     // Two models, two outputs, two species; only the second output counts. Values worked out on paper.
-    let truth = Trajectories::new(vec![1e4, 1.0, 1e2, 1e-2, 1e4, 2.0, 1e3, 1e-30], 2, 2, 2).unwrap();
-    let predicted = Trajectories::new(vec![0.0, 0.0, 1.1e2, 1e-3, 0.0, 0.0, 1e3, 1e-17], 2, 2, 2).unwrap();
+    let truth =
+        Trajectories::new(vec![1e4, 1.0, 1e2, 1e-2, 1e4, 2.0, 1e3, 1e-30], 2, 2, 2).unwrap();
+    let predicted =
+        Trajectories::new(vec![0.0, 0.0, 1.1e2, 1e-3, 0.0, 0.0, 1e3, 1e-17], 2, 2, 2).unwrap();
     let e = Evaluation::new(&labels(2), &truth, &predicted, &[]).unwrap();
     // Δr: 0.1 and 0 (counts as 1e-8) of X0; 0.9 and 1e13 of X1.
     let x0 = [-1.0, -8.0];
@@ -20,7 +24,11 @@ fn statistics_by_hand() {
         let m = (x[0] + x[1]) / 2.0;
         assert!((e.mean_log10_relative_error[species] - m).abs() < 1e-9);
         assert!((e.std_log10_relative_error[species] - (x[0] - x[1]).abs() / 2.0).abs() < 1e-9);
-        assert!((e.quantiles(species, &[0.25])[0] - (0.75 * x[0].min(x[1]) + 0.25 * x[0].max(x[1]))).abs() < 1e-9);
+        assert!(
+            (e.quantiles(species, &[0.25])[0] - (0.75 * x[0].min(x[1]) + 0.25 * x[0].max(x[1])))
+                .abs()
+                < 1e-9
+        );
     }
     assert!((e.median_relative_error - (0.1 + 0.9) / 2.0).abs() < 1e-9);
     assert!((e.mean_relative_error - (0.1 + 0.9 + 1e13) / 4.0).abs() < 1.0);
@@ -50,7 +58,9 @@ fn smooth(models: usize, seed: u64) -> Trajectories {
     let mut values = Vec::new();
     let mut random = seed;
     let mut uniform = || {
-        random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        random = random
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
         (random >> 11) as f64 / (1u64 << 53) as f64
     };
     for _ in 0..models {
@@ -59,7 +69,16 @@ fn smooth(models: usize, seed: u64) -> Trajectories {
         values.extend([1e4, na, nb, na + nb, nb]);
         for t in 1..4 {
             let t = f64::from(t);
-            values.extend([1e4, (0.3 * a * t).sin(), (a + b).cos() * t, 0.1 * a * b, t - b].map(|x: f64| if x == 1e4 { x } else { 10f64.powf(x) }));
+            values.extend(
+                [
+                    1e4,
+                    (0.3 * a * t).sin(),
+                    (a + b).cos() * t,
+                    0.1 * a * b,
+                    t - b,
+                ]
+                .map(|x: f64| if x == 1e4 { x } else { 10f64.powf(x) }),
+            );
         }
     }
     Trajectories::new(values, models, 4, 5).unwrap()
@@ -68,7 +87,14 @@ fn smooth(models: usize, seed: u64) -> Trajectories {
 #[test]
 fn interpolation_finds_the_two_parameters_and_interpolates() {
     let (train, test) = (smooth(150, 1), smooth(20, 2));
-    let dataset = Dataset::new(labels(5), vec![1.0, 2.0, 3.0, 4.0], train.clone(), test.clone(), Trajectories::empty(4, 5)).unwrap();
+    let dataset = Dataset::new(
+        labels(5),
+        vec![1.0, 2.0, 3.0, 4.0],
+        train.clone(),
+        test.clone(),
+        Trajectories::empty(4, 5),
+    )
+    .unwrap();
     let interpolation = Interpolation::fit(&dataset).unwrap();
     assert_eq!(interpolation.parameters(), ["X1", "X2"]);
     // Exact at its nodes.
@@ -82,10 +108,29 @@ fn interpolation_finds_the_two_parameters_and_interpolates() {
     assert!(interpolation.predict(&[1.0]).is_err());
     // Models that occur twice do no harm; constant ones give a clear error.
     let twice: Vec<usize> = (0..150).chain(0..150).collect();
-    let doubled = Dataset::new(labels(5), vec![1.0, 2.0, 3.0, 4.0], train.select(&twice), test, Trajectories::empty(4, 5)).unwrap();
+    let doubled = Dataset::new(
+        labels(5),
+        vec![1.0, 2.0, 3.0, 4.0],
+        train.select(&twice),
+        test,
+        Trajectories::empty(4, 5),
+    )
+    .unwrap();
     assert_eq!(Interpolation::fit(&doubled).unwrap().nodes(), 150);
-    let constant = Dataset::new(labels(5), vec![1.0, 2.0, 3.0, 4.0], train.select(&[0, 0]), train.select(&[0]), Trajectories::empty(4, 5)).unwrap();
-    assert!(Interpolation::fit(&constant).unwrap_err().to_string().contains("varies"));
+    let constant = Dataset::new(
+        labels(5),
+        vec![1.0, 2.0, 3.0, 4.0],
+        train.select(&[0, 0]),
+        train.select(&[0]),
+        Trajectories::empty(4, 5),
+    )
+    .unwrap();
+    assert!(
+        Interpolation::fit(&constant)
+            .unwrap_err()
+            .to_string()
+            .contains("varies")
+    );
 }
 
 #[test]
@@ -99,15 +144,28 @@ fn interpolation_agrees_with_scipy() {
         values.extend([10f64.powf(a), 10f64.powf(b), 1e6, 1.0, 1.0, 10f64.powf(y)]);
     }
     let train = Trajectories::new(values, 5, 2, 3).unwrap();
-    let dataset = Dataset::new(labels(3), vec![1.0, 2.0], train, Trajectories::empty(2, 3), Trajectories::empty(2, 3)).unwrap();
+    let dataset = Dataset::new(
+        labels(3),
+        vec![1.0, 2.0],
+        train,
+        Trajectories::empty(2, 3),
+        Trajectories::empty(2, 3),
+    )
+    .unwrap();
     let interpolation = Interpolation::fit(&dataset).unwrap();
     for (at, expected) in SCIPY {
-        let found = interpolation.predict(&[10f64.powf(at[0]), 10f64.powf(at[1]), 1e6]).unwrap()[5].log10();
+        let found = interpolation
+            .predict(&[10f64.powf(at[0]), 10f64.powf(at[1]), 1e6])
+            .unwrap()[5]
+            .log10();
         assert!((found - expected).abs() < 1e-9, "{found} {expected}");
     }
 }
 
-const SCIPY: [([f64; 2], f64); 2] = [([0.4, 0.7], 1.2413998328452411), ([0.8, 0.1], 0.4124209133920119)];
+const SCIPY: [([f64; 2], f64); 2] = [
+    ([0.4, 0.7], 1.2413998328452411),
+    ([0.8, 0.1], 0.4124209133920119),
+];
 
 proptest! {
     #[test]

@@ -7,7 +7,11 @@ use proptest::prelude::*;
 use stiff_ode_solvers::{Jacobian, Options, System, Tsit5, VectorJacobian, solve};
 
 fn dynamics(atoms: usize, size: usize, exponential: bool) -> MassAction {
-    let kind = if exponential { Coefficients::Exponential } else { Coefficients::Free };
+    let kind = if exponential {
+        Coefficients::Exponential
+    } else {
+        Coefficients::Free
+    };
     MassAction::new(LatentNetwork::generate(atoms, size).unwrap(), kind)
 }
 

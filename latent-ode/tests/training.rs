@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use latent_ode::{
-    Control, Dataset, Error, Evaluation, Start, Stop, Surrogate, TrainConfig, TrainControl, Trained, Trajectories, log_spaced,
-    train,
+    Control, Dataset, Error, Evaluation, Start, Stop, Surrogate, TrainConfig, TrainControl,
+    Trained, Trajectories, log_spaced, train,
     train::{Method, Objective, Penalty, RateSchedule},
 };
 
@@ -15,11 +15,18 @@ fn data(models: [usize; 3]) -> Dataset {
     let mut part = |n: usize| {
         let mut values = Vec::new();
         for _ in 0..n {
-            random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            random = random
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
             let total = 10f64.powf(1.0 + 2.0 * (random >> 11) as f64 / (1u64 << 53) as f64);
             for &t in &times {
                 let (fast, slow) = ((-t).exp(), (-t / 100.0).exp());
-                values.extend([1e4, total * (fast + 1e-6), total * (slow - fast + 1e-9), total * (1.0 - slow + 1e-12)]);
+                values.extend([
+                    1e4,
+                    total * (fast + 1e-6),
+                    total * (slow - fast + 1e-9),
+                    total * (1.0 - slow + 1e-12),
+                ]);
             }
         }
         Trajectories::new(values, n, 24, 4).unwrap()
@@ -55,8 +62,17 @@ fn bytes(surrogate: &Surrogate) -> Vec<u8> {
     let states = data([3, 0, 0]);
     let latent = read.encode(states.train().values()).unwrap();
     let decoded = read.decode(&latent).unwrap();
-    let numbers = latent.iter().chain(&decoded).chain(read.rate_coefficients().iter()).map(|x| x.to_bits()).collect::<Vec<_>>();
-    let history: Vec<_> = read.history().iter().map(|r| (r.step, r.losses.clone(), r.validation)).collect();
+    let numbers = latent
+        .iter()
+        .chain(&decoded)
+        .chain(read.rate_coefficients().iter())
+        .map(|x| x.to_bits())
+        .collect::<Vec<_>>();
+    let history: Vec<_> = read
+        .history()
+        .iter()
+        .map(|r| (r.step, r.losses.clone(), r.validation))
+        .collect();
     format!("{numbers:?}{history:?}").into_bytes()
 }
 
@@ -70,23 +86,45 @@ fn training_learns_and_predicts() {
     assert_eq!(trained.stopped, Stop::Finished);
     let history = trained.surrogate.history();
     assert_eq!(history.len(), 6);
-    assert!(history[5].losses["total"] < 0.3 * history[0].losses["total"], "{history:?}");
+    assert!(
+        history[5].losses["total"] < 0.3 * history[0].losses["total"],
+        "{history:?}"
+    );
     let (test, times) = (dataset.test(), dataset.timesteps());
     for start in [Start::Autoencoder, Start::First, Start::Random { seed: 3 }] {
-        let p = trained.surrogate.predict(test, times, start, &Control::default()).unwrap();
+        let p = trained
+            .surrogate
+            .predict(test, times, start, &Control::default())
+            .unwrap();
         let e = Evaluation::new(dataset.labels(), test, &p.trajectories, &p.first).unwrap();
-        assert!(p.failures.is_empty() && e.mae_dex < 0.15, "{start:?}: {} dex", e.mae_dex);
+        assert!(
+            p.failures.is_empty() && e.mae_dex < 0.15,
+            "{start:?}: {} dex",
+            e.mae_dex
+        );
         if let Start::Random { .. } = start {
-            assert!(p.first.iter().all(|&f| (2..24).contains(&f)) && p.first.iter().any(|&f| f != p.first[0]));
-            assert_eq!(p.trajectories.state(0, p.first[0] - 2), test.state(0, p.first[0] - 2));
+            assert!(
+                p.first.iter().all(|&f| (2..24).contains(&f))
+                    && p.first.iter().any(|&f| f != p.first[0])
+            );
+            assert_eq!(
+                p.trajectories.state(0, p.first[0] - 2),
+                test.state(0, p.first[0] - 2)
+            );
         }
     }
     // One state at a time gives what all at once give, and times of one's own are allowed.
-    let all = trained.surrogate.predict(test, times, Start::First, &Control::default()).unwrap();
+    let all = trained
+        .surrogate
+        .predict(test, times, Start::First, &Control::default())
+        .unwrap();
     let one = trained.surrogate.rollout(test.state(2, 0), times).unwrap();
     assert_eq!(one.densities, all.trajectories.sample(2));
     assert_eq!(one.latent.len(), 24 * 5);
-    let few = trained.surrogate.rollout(test.state(2, 0), &[times[0], times[10]]).unwrap();
+    let few = trained
+        .surrogate
+        .rollout(test.state(2, 0), &[times[0], times[10]])
+        .unwrap();
     for (a, b) in few.densities[4..].iter().zip(all.trajectories.state(2, 10)) {
         assert!((a / b - 1.0).abs() < 1e-3);
     }
@@ -94,10 +132,30 @@ fn training_learns_and_predicts() {
     let masses = trained.surrogate.network().masses();
     let mass = |z: &[f64]| z.iter().zip(&masses).map(|(z, m)| z * m).sum::<f64>();
     assert!((mass(&one.latent[..5]) / mass(&one.latent[23 * 5..]) - 1.0).abs() < 1e-9);
-    let rates = trained.surrogate.latent_rates(test.sample(0), times).unwrap();
-    assert_eq!([rates.latent.len(), rates.encoded.len(), rates.modelled.len()], [120; 3]);
-    assert!(trained.surrogate.rollout(&[1.0, -2.0, 3.0, 4.0], times).is_err());
-    assert!(trained.surrogate.rollout(test.state(2, 0), &[1.0, 0.5]).is_err());
+    let rates = trained
+        .surrogate
+        .latent_rates(test.sample(0), times)
+        .unwrap();
+    assert_eq!(
+        [
+            rates.latent.len(),
+            rates.encoded.len(),
+            rates.modelled.len()
+        ],
+        [120; 3]
+    );
+    assert!(
+        trained
+            .surrogate
+            .rollout(&[1.0, -2.0, 3.0, 4.0], times)
+            .is_err()
+    );
+    assert!(
+        trained
+            .surrogate
+            .rollout(test.state(2, 0), &[1.0, 0.5])
+            .is_err()
+    );
 }
 
 #[test]
@@ -105,7 +163,10 @@ fn equal_for_any_number_of_threads_and_repeated() {
     let dataset = data([40, 0, 6]);
     for config in [small(), paper()] {
         let with = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
             bytes(&pool.install(|| run(&dataset, &config)).surrogate)
         };
         let one = with(1);
@@ -138,25 +199,55 @@ fn interrupted_and_resumed_is_as_uninterrupted() {
         for at in [1, 20, 33] {
             let cancel = AtomicBool::new(false);
             let mut progress = |step: u64, _: u64| cancel.store(step == at, Ordering::Relaxed);
-            let mut control = TrainControl { progress: Some(&mut progress), cancel: Some(&cancel), checkpoint: Some(path.clone()), ..Default::default() };
+            let mut control = TrainControl {
+                progress: Some(&mut progress),
+                cancel: Some(&cancel),
+                checkpoint: Some(path.clone()),
+                ..Default::default()
+            };
             let part = train(&dataset, &config, &mut control).unwrap();
             assert_eq!((part.stopped, part.steps), (Stop::Cancelled, at));
             // The checkpoint is a surrogate, too.
             assert_eq!(Surrogate::read(&path).unwrap().summary().steps, at);
-            let mut control = TrainControl { checkpoint: Some(path.clone()), resume: true, ..Default::default() };
+            let mut control = TrainControl {
+                checkpoint: Some(path.clone()),
+                resume: true,
+                ..Default::default()
+            };
             let resumed = train(&dataset, &config, &mut control).unwrap();
             assert_eq!(resumed.stopped, Stop::Finished);
-            assert_eq!(bytes(&resumed.surrogate), whole, "interrupted at {at}: {config:?}");
+            assert_eq!(
+                bytes(&resumed.surrogate),
+                whole,
+                "interrupted at {at}: {config:?}"
+            );
         }
     }
     // Another configuration, other data, a finished model, a truncated file: each refused.
     let resume = |dataset: &Dataset, config: &TrainConfig| {
-        train(dataset, config, &mut TrainControl { checkpoint: Some(path.clone()), resume: true, ..Default::default() }).unwrap_err()
+        train(
+            dataset,
+            config,
+            &mut TrainControl {
+                checkpoint: Some(path.clone()),
+                resume: true,
+                ..Default::default()
+            },
+        )
+        .unwrap_err()
     };
     let mut other = paper();
     other.seed = 9;
-    assert!(resume(&dataset, &other).to_string().contains("another configuration"));
-    assert!(resume(&data([39, 0, 6]), &paper()).to_string().contains("other data"));
+    assert!(
+        resume(&dataset, &other)
+            .to_string()
+            .contains("another configuration")
+    );
+    assert!(
+        resume(&data([39, 0, 6]), &paper())
+            .to_string()
+            .contains("other data")
+    );
     let whole = std::fs::read(&path).unwrap();
     for keep in [0, 7, 100, whole.len() / 2, whole.len() - 1] {
         std::fs::write(&path, &whole[..keep]).unwrap();
@@ -164,7 +255,11 @@ fn interrupted_and_resumed_is_as_uninterrupted() {
         assert!(Surrogate::read(&path).is_err());
     }
     run(&dataset, &paper()).surrogate.write(&path).unwrap();
-    assert!(resume(&dataset, &paper()).to_string().contains("nothing to resume"));
+    assert!(
+        resume(&dataset, &paper())
+            .to_string()
+            .contains("nothing to resume")
+    );
 }
 
 #[test]
@@ -175,10 +270,22 @@ fn stops_by_itself_and_times_steps() {
     config.validate_every = 5;
     config.patience = 2;
     // A rate too small to improve anything.
-    (config.optimiser.rate, config.optimiser.schedule, config.optimiser.warmup) = (1e-12, RateSchedule::Constant, 0);
+    (
+        config.optimiser.rate,
+        config.optimiser.schedule,
+        config.optimiser.warmup,
+    ) = (1e-12, RateSchedule::Constant, 0);
     let trained = run(&dataset, &config);
     assert_eq!((trained.stopped, trained.steps), (Stop::Plateau, 15));
-    let timed = train(&dataset, &small(), &mut TrainControl { benchmark_steps: Some(7), ..Default::default() }).unwrap();
+    let timed = train(
+        &dataset,
+        &small(),
+        &mut TrainControl {
+            benchmark_steps: Some(7),
+            ..Default::default()
+        },
+    )
+    .unwrap();
     assert_eq!((timed.stopped, timed.steps), (Stop::Benchmark, 7));
     assert!(timed.steps_per_second > 0.0 && timed.surrogate.history().is_empty());
     config.max_seconds = 1e-9;
@@ -191,7 +298,10 @@ fn divergence_is_an_error_in_the_end() {
     let mut config = small();
     // Coefficients so large that the latent solve overflows at once.
     config.model.coefficient_start = [80.0, 88.0];
-    assert!(matches!(train(&dataset, &config, &mut TrainControl::default()), Err(Error::Diverged { step: 0, .. })));
+    assert!(matches!(
+        train(&dataset, &config, &mut TrainControl::default()),
+        Err(Error::Diverged { step: 0, .. })
+    ));
 }
 
 #[test]
@@ -200,7 +310,9 @@ fn impossible_settings_are_refused() {
     let refused = |change: &dyn Fn(&mut TrainConfig)| {
         let mut config = small();
         change(&mut config);
-        train(&dataset, &config, &mut TrainControl::default()).unwrap_err().to_string()
+        train(&dataset, &config, &mut TrainControl::default())
+            .unwrap_err()
+            .to_string()
     };
     assert!(refused(&|c| c.steps = 0).contains("steps = 0"));
     assert!(refused(&|c| c.optimiser.rate = f64::NAN).contains("optimiser.rate"));
@@ -217,14 +329,28 @@ fn impossible_settings_are_refused() {
     assert!(rollout(&|o| o.species_weights = vec![1.0]).contains("species_weights"));
     assert!(rollout(&|o| o.penalty = Penalty::Absolute { epsilon: 0.0 }).contains("epsilon"));
     let nothing = data([0, 1, 1]);
-    assert!(matches!(train(&nothing, &small(), &mut TrainControl::default()), Err(Error::Empty("train"))));
+    assert!(matches!(
+        train(&nothing, &small(), &mut TrainControl::default()),
+        Err(Error::Empty("train"))
+    ));
 }
 
 #[test]
 fn configurations_survive_toml() {
     for config in [TrainConfig::default_recipe(), TrainConfig::paper(), small()] {
-        assert_eq!(TrainConfig::from_toml(&config.to_toml().unwrap()).unwrap(), config);
+        assert_eq!(
+            TrainConfig::from_toml(&config.to_toml().unwrap()).unwrap(),
+            config
+        );
     }
-    let text = TrainConfig::paper().to_toml().unwrap().replace("steps", "stepps");
-    assert!(TrainConfig::from_toml(&text).unwrap_err().to_string().contains("stepps"));
+    let text = TrainConfig::paper()
+        .to_toml()
+        .unwrap()
+        .replace("steps", "stepps");
+    assert!(
+        TrainConfig::from_toml(&text)
+            .unwrap_err()
+            .to_string()
+            .contains("stepps")
+    );
 }

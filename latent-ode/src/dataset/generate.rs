@@ -30,7 +30,10 @@ pub struct Control<'a> {
 
 impl std::fmt::Debug for Control<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Control").field("progress", &self.progress.is_some()).field("cancel", &self.cancel).finish()
+        f.debug_struct("Control")
+            .field("progress", &self.progress.is_some())
+            .field("cancel", &self.cancel)
+            .finish()
     }
 }
 
@@ -136,7 +139,12 @@ struct Solved {
 /// # Errors
 /// [`Error::Option`] for settings out of range, [`Error::Times`], [`Error::Chemistry`] when the distribution does not fit the
 /// network, [`Error::Generate`] when more models fail than were asked for, [`Error::Cancelled`].
-pub fn generate(kinetics: &Kinetics, distribution: &Distribution, options: &GenerateOptions, control: &Control<'_>) -> Result<Generated, Error> {
+pub fn generate(
+    kinetics: &Kinetics,
+    distribution: &Distribution,
+    options: &GenerateOptions,
+    control: &Control<'_>,
+) -> Result<Generated, Error> {
     let times = check(options)?;
     let network = kinetics.network();
     let wanted: usize = options.split.iter().sum();
@@ -145,7 +153,11 @@ pub fn generate(kinetics: &Kinetics, distribution: &Distribution, options: &Gene
     let mut next = 0;
     // Rounds: all models, then replacements for those that failed.
     while next < wanted || (options.on_failure == OnFailure::Replace && solved.len() < wanted) {
-        let round = if next < wanted { next..wanted } else { next..next + (wanted - solved.len()) };
+        let round = if next < wanted {
+            next..wanted
+        } else {
+            next..next + (wanted - solved.len())
+        };
         next = round.end;
         let initial = distribution.sample(network, round.end, options.seed)?;
         let done = solved.len();
@@ -154,7 +166,17 @@ pub fn generate(kinetics: &Kinetics, distribution: &Distribution, options: &Gene
                 progress(done + n, wanted);
             }
         };
-        let results = solve_round(kinetics, &initial, round, &times, options, &Watch { progress: Some(&report), cancel: control.cancel })?;
+        let results = solve_round(
+            kinetics,
+            &initial,
+            round,
+            &times,
+            options,
+            &Watch {
+                progress: Some(&report),
+                cancel: control.cancel,
+            },
+        )?;
         if control.cancelled() {
             return Err(Error::Cancelled);
         }
@@ -165,31 +187,59 @@ pub fn generate(kinetics: &Kinetics, distribution: &Distribution, options: &Gene
             }
         }
         if failures.len() > wanted.max(10) {
-            return Err(Error::Generate { failed: failures.len(), asked: wanted, reason: failures[0].reason.clone() });
+            return Err(Error::Generate {
+                failed: failures.len(),
+                asked: wanted,
+                reason: failures[0].reason.clone(),
+            });
         }
     }
     let seconds = started.elapsed().as_secs_f64();
     if let (true, Some(first)) = (solved.is_empty(), failures.first()) {
-        return Err(Error::Generate { failed: failures.len(), asked: wanted, reason: first.reason.clone() });
+        return Err(Error::Generate {
+            failed: failures.len(),
+            asked: wanted,
+            reason: first.reason.clone(),
+        });
     }
     let statistics = solved.iter().fold(Statistics::default(), |mut sum, s| {
         sum += s.statistics;
         sum
     });
     let dataset = assemble(kinetics, distribution, options, times, solved, &failures)?;
-    Ok(Generated { dataset, failures, statistics, seconds })
+    Ok(Generated {
+        dataset,
+        failures,
+        statistics,
+        seconds,
+    })
 }
 
 fn check(options: &GenerateOptions) -> Result<Vec<f64>, Error> {
     let positive = |name, value: f64| {
         let ok = value > 0.0 && value.is_finite();
-        if ok { Ok(()) } else { Err(Error::Option { name, value: value.to_string(), reason: "must be positive and finite".into() }) }
+        if ok {
+            Ok(())
+        } else {
+            Err(Error::Option {
+                name,
+                value: value.to_string(),
+                reason: "must be positive and finite".into(),
+            })
+        }
     };
     positive("rtol", options.rtol)?;
     positive("atol", options.atol)?;
-    let models = options.split.iter().try_fold(0usize, |sum, &n| sum.checked_add(n));
+    let models = options
+        .split
+        .iter()
+        .try_fold(0usize, |sum, &n| sum.checked_add(n));
     if models.is_none_or(|n| n == 0 || n > 100_000_000) {
-        return Err(Error::Option { name: "split", value: format!("{:?}", options.split), reason: "must ask for at least one model".into() });
+        return Err(Error::Option {
+            name: "split",
+            value: format!("{:?}", options.split),
+            reason: "must ask for at least one model".into(),
+        });
     }
     log_spaced(options.t_start, options.t_end, options.points)
 }
@@ -203,28 +253,67 @@ fn solve_round(
     options: &GenerateOptions,
     watch: &Watch<'_>,
 ) -> Result<Vec<Result<Solved, FailedModel>>, Error> {
-    let tolerances = Options::default().rtol(options.rtol).atol(options.atol).max_steps(options.max_steps);
+    let tolerances = Options::default()
+        .rtol(options.rtol)
+        .atol(options.atol)
+        .max_steps(options.max_steps);
     let starts: Vec<Result<Start, FailedModel>> = round
         .clone()
         .into_par_iter()
-        .map_init(|| Solver::new(&Rodas5p), |solver, model| start(solver, kinetics, initial, model, options, &tolerances, watch))
+        .map_init(
+            || Solver::new(&Rodas5p),
+            |solver, model| {
+                start(
+                    solver,
+                    kinetics,
+                    initial,
+                    model,
+                    options,
+                    &tolerances,
+                    watch,
+                )
+            },
+        )
         .collect();
-    let states: Vec<f64> = starts.iter().flatten().flat_map(|s| s.state.iter().copied()).collect();
+    let states: Vec<f64> = starts
+        .iter()
+        .flatten()
+        .flat_map(|s| s.state.iter().copied())
+        .collect();
     let seconds: Vec<f64> = times.iter().map(|t| t * YEAR).collect();
     let span = (seconds[0], seconds[seconds.len() - 1]);
     let batch = KineticsBatch::new(kinetics.network(), vec![*kinetics.environment()])?;
-    let solutions = solve_lanes::<f64, _, _, WIDTH>(|| batch.lanes(), &Rodas5p, span, &states, &tolerances.outputs(seconds), watch)
-        .map_err(|e| Error::Option { name: "generate", value: format!("{options:?}"), reason: e.to_string() })?;
+    let solutions = solve_lanes::<f64, _, _, WIDTH>(
+        || batch.lanes(),
+        &Rodas5p,
+        span,
+        &states,
+        &tolerances.outputs(seconds),
+        watch,
+    )
+    .map_err(|e| Error::Option {
+        name: "generate",
+        value: format!("{options:?}"),
+        reason: e.to_string(),
+    })?;
     let mut solutions = solutions.into_iter();
     Ok(round
         .zip(starts)
         .map(|(model, start)| {
             let start = start?;
             let failed = |reason: String| FailedModel { model, reason };
-            let solution = solutions.next().ok_or_else(|| failed("not solved".into()))?.map_err(|e| failed(e.to_string()))?;
+            let solution = solutions
+                .next()
+                .ok_or_else(|| failed("not solved".into()))?
+                .map_err(|e| failed(e.to_string()))?;
             let mut statistics = start.statistics;
             statistics += solution.stats;
-            Ok(Solved { model, values: solution.y, start_time: start.time, statistics })
+            Ok(Solved {
+                model,
+                values: solution.y,
+                start_time: start.time,
+                statistics,
+            })
         })
         .collect())
 }
@@ -249,7 +338,11 @@ fn start(
     let failed = |reason: String| FailedModel { model, reason };
     let mut state = initial.state(model).to_vec();
     if !options.random_start {
-        return Ok(Start { state, time: 0.0, statistics: Statistics::default() });
+        return Ok(Start {
+            state,
+            time: 0.0,
+            statistics: Statistics::default(),
+        });
     }
     if watch.cancel.is_some_and(|c| c.load(Ordering::Relaxed)) {
         return Err(failed("cancelled".into()));
@@ -259,11 +352,23 @@ fn start(
     let (a, b) = (options.t_start.ln(), options.t_end.ln());
     let time = (a + (b - a) * rng.random::<f64>()).exp();
     let before = solver
-        .solve(kinetics, (0.0, time * YEAR), &state, &tolerances.clone().outputs(Vec::new()))
+        .solve(
+            kinetics,
+            (0.0, time * YEAR),
+            &state,
+            &tolerances.clone().outputs(Vec::new()),
+        )
         .map_err(|e| failed(e.to_string()))?;
     // What rounding left below zero would be handed on as an initial state.
-    state.iter_mut().zip(&before.y_end).for_each(|(n, end)| *n = end.max(0.0));
-    Ok(Start { state, time, statistics: before.stats })
+    state
+        .iter_mut()
+        .zip(&before.y_end)
+        .for_each(|(n, end)| *n = end.max(0.0));
+    Ok(Start {
+        state,
+        time,
+        statistics: before.stats,
+    })
 }
 
 fn assemble(
@@ -275,7 +380,11 @@ fn assemble(
     failures: &[FailedModel],
 ) -> Result<Dataset, Error> {
     let network = kinetics.network();
-    let labels: Vec<String> = network.species().iter().map(|s| s.name().to_string()).collect();
+    let labels: Vec<String> = network
+        .species()
+        .iter()
+        .map(|s| s.name().to_string())
+        .collect();
     let last = solved.iter().map(|s| s.model + 1).max().unwrap_or(0);
     let initial = distribution.sample(network, last, options.seed)?;
     let mut names = initial.parameter_names().to_vec();
@@ -286,7 +395,11 @@ fn assemble(
     let mut parts: [(Vec<f64>, Vec<f64>, usize); 3] = Default::default();
     // Without replacement a row keeps its part; with it, rows are filled in order.
     for (row, model) in solved.iter().enumerate() {
-        let row = if options.on_failure == OnFailure::Omit { model.model } else { row };
+        let row = if options.on_failure == OnFailure::Omit {
+            model.model
+        } else {
+            row
+        };
         debug_assert!(row < wanted);
         let part = if row < options.split[0] {
             0
@@ -304,9 +417,16 @@ fn assemble(
         *count += 1;
     }
     let [train, test, val] = parts;
-    let trajectories = |(values, _, count): &(Vec<f64>, Vec<f64>, usize)| Trajectories::new(values.clone(), *count, times.len(), labels.len());
-    let (a, b, c) = (trajectories(&train)?, trajectories(&test)?, trajectories(&val)?);
-    let mut dataset = Dataset::new(labels, times, a, b, c)?.with_parameters(names, [train.1, test.1, val.1])?;
+    let trajectories = |(values, _, count): &(Vec<f64>, Vec<f64>, usize)| {
+        Trajectories::new(values.clone(), *count, times.len(), labels.len())
+    };
+    let (a, b, c) = (
+        trajectories(&train)?,
+        trajectories(&test)?,
+        trajectories(&val)?,
+    );
+    let mut dataset =
+        Dataset::new(labels, times, a, b, c)?.with_parameters(names, [train.1, test.1, val.1])?;
     let environment = kinetics.environment();
     let text = |s: &str| Attribute::from(s);
     let mut put = |name: &str, value: Attribute| dataset.attributes.insert(name.into(), value);
@@ -329,6 +449,9 @@ fn assemble(
     put("rtol", options.rtol.into());
     put("atol_per_cm3", options.atol.into());
     put("failed_models", Attribute::Integer(failures.len() as i64));
-    put("random_start", Attribute::Integer(i64::from(options.random_start)));
+    put(
+        "random_start",
+        Attribute::Integer(i64::from(options.random_start)),
+    );
     Ok(dataset)
 }

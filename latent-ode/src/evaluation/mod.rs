@@ -46,18 +46,30 @@ impl Evaluation {
     ///
     /// # Errors
     /// [`Error::Shape`] when shapes, labels or `first` do not fit; [`Error::Empty`] when nothing is left to compare.
-    pub fn new(labels: &[String], truth: &Trajectories, predicted: &Trajectories, first: &[usize]) -> Result<Self, Error> {
+    pub fn new(
+        labels: &[String],
+        truth: &Trajectories,
+        predicted: &Trajectories,
+        first: &[usize],
+    ) -> Result<Self, Error> {
         let (samples, times, quantities) = (truth.samples(), truth.times(), truth.quantities());
         let shape = |t: &Trajectories| vec![t.samples(), t.times(), t.quantities()];
         if shape(predicted) != shape(truth) || labels.len() != quantities {
             return Err(Error::Shape {
                 what: "prediction".into(),
                 found: shape(predicted),
-                expected: format!("{samples} models × {times} times × {} species", labels.len()),
+                expected: format!(
+                    "{samples} models × {times} times × {} species",
+                    labels.len()
+                ),
             });
         }
         if !first.is_empty() && first.len() != samples {
-            return Err(Error::Shape { what: "first outputs".into(), found: vec![first.len()], expected: format!("{samples} models") });
+            return Err(Error::Shape {
+                what: "first outputs".into(),
+                found: vec![first.len()],
+                expected: format!("{samples} models"),
+            });
         }
         let first = |model: usize| first.get(model).copied().unwrap_or(1);
         let mut log10_errors = vec![Vec::new(); quantities];
@@ -67,7 +79,10 @@ impl Evaluation {
             let floor = FLOOR * truth.total(model);
             let (mut sum, mut count) = (0.0, 0);
             for time in first(model)..times {
-                let states = truth.state(model, time).iter().zip(predicted.state(model, time));
+                let states = truth
+                    .state(model, time)
+                    .iter()
+                    .zip(predicted.state(model, time));
                 for (species, (&n, &p)) in states.enumerate() {
                     let error = (p - n).abs() / if n > 0.0 { n } else { floor };
                     let log = error.max(SMALLEST_RELATIVE_ERROR).log10();
@@ -87,9 +102,12 @@ impl Evaluation {
             return Err(Error::Empty("the part to be evaluated"));
         }
         let means: Vec<f64> = log10_errors.iter().map(|e| mean(e)).collect();
-        let deviation = |(errors, m): (&Vec<f64>, &f64)| mean(&errors.iter().map(|e| (e - m).powi(2)).collect::<Vec<_>>()).sqrt();
+        let deviation = |(errors, m): (&Vec<f64>, &f64)| {
+            mean(&errors.iter().map(|e| (e - m).powi(2)).collect::<Vec<_>>()).sqrt()
+        };
         let std = log10_errors.iter().zip(&means).map(deviation).collect();
-        let (mean_relative_error, mean_log_relative_error, mae_dex) = (mean(&relative), mean(&log_relative), mean(&dex));
+        let (mean_relative_error, mean_log_relative_error, mae_dex) =
+            (mean(&relative), mean(&log_relative), mean(&dex));
         for list in [&mut relative, &mut log_relative, &mut dex] {
             list.sort_unstable_by(f64::total_cmp);
         }
@@ -130,7 +148,10 @@ impl Evaluation {
     pub fn quantiles(&self, species: usize, levels: &[f64]) -> Vec<f64> {
         let mut sorted = self.log10_errors[species].clone();
         sorted.sort_unstable_by(f64::total_cmp);
-        levels.iter().map(|&level| quantile(&sorted, level)).collect()
+        levels
+            .iter()
+            .map(|&level| quantile(&sorted, level))
+            .collect()
     }
 
     /// Number of species whose mean log10 Δr lies below the paper's, and number of species that Table F.1 holds; `None` when it
@@ -140,7 +161,12 @@ impl Evaluation {
             .labels
             .iter()
             .zip(&self.mean_log10_relative_error)
-            .filter_map(|(label, &ours)| TABLE_F1.iter().find(|row| row.0 == label).map(|row| (ours, row.1)))
+            .filter_map(|(label, &ours)| {
+                TABLE_F1
+                    .iter()
+                    .find(|row| row.0 == label)
+                    .map(|row| (ours, row.1))
+            })
             .collect();
         let better = pairs.iter().filter(|(ours, theirs)| ours < theirs).count();
         (!pairs.is_empty()).then_some((better, pairs.len()))
@@ -153,9 +179,18 @@ fn mean(values: &[f64]) -> f64 {
 
 /// Quantile of sorted values by linear interpolation between them (NumPy's default).
 pub(crate) fn quantile(sorted: &[f64], level: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return f64::NAN;
+    };
     let position = level.clamp(0.0, 1.0) * last as f64;
     let below = position.floor();
-    let (a, b) = (sorted[below as usize], sorted[(below as usize + 1).min(last)]);
-    if a == b { a } else { a + (b - a) * (position - below) }
+    let (a, b) = (
+        sorted[below as usize],
+        sorted[(below as usize + 1).min(last)],
+    );
+    if a == b {
+        a
+    } else {
+        a + (b - a) * (position - below)
+    }
 }

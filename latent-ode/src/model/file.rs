@@ -36,31 +36,62 @@ impl Surrogate {
     pub(crate) fn store(&self, file: &mut Checkpoint) -> Result<(), Error> {
         let text = |e: serde_json::Error| Error::Config(e.to_string());
         file.metadata.insert("format".into(), FORMAT.into());
-        file.metadata.insert("labels".into(), serde_json::to_string(&self.labels).map_err(text)?);
-        file.metadata.insert("config".into(), serde_json::to_string(&self.config).map_err(text)?);
-        file.metadata.insert("history".into(), serde_json::to_string(&self.history).map_err(text)?);
-        file.metadata.insert("summary".into(), serde_json::to_string(&self.summary).map_err(text)?);
-        file.metadata.insert("units".into(), "densities cm^-3, times yr, latent time log10(t) mapped to [0, 1]".into());
+        file.metadata.insert(
+            "labels".into(),
+            serde_json::to_string(&self.labels).map_err(text)?,
+        );
+        file.metadata.insert(
+            "config".into(),
+            serde_json::to_string(&self.config).map_err(text)?,
+        );
+        file.metadata.insert(
+            "history".into(),
+            serde_json::to_string(&self.history).map_err(text)?,
+        );
+        file.metadata.insert(
+            "summary".into(),
+            serde_json::to_string(&self.summary).map_err(text)?,
+        );
+        file.metadata.insert(
+            "units".into(),
+            "densities cm^-3, times yr, latent time log10(t) mapped to [0, 1]".into(),
+        );
         file.insert("times", &[self.times.len()], &self.times)?;
-        file.insert("normalisation.shift", &[self.labels.len()], self.normalisation.shift())?;
-        file.insert("normalisation.scale", &[self.labels.len()], self.normalisation.scale())?;
+        file.insert(
+            "normalisation.shift",
+            &[self.labels.len()],
+            self.normalisation.shift(),
+        )?;
+        file.insert(
+            "normalisation.scale",
+            &[self.labels.len()],
+            self.normalisation.scale(),
+        )?;
         Ok(file.insert_views(&self.network.views(), &self.params)?)
     }
 
     /// Takes a surrogate out of a checkpoint.
     pub(crate) fn load(file: &Checkpoint, path: &Path) -> Result<Self, Error> {
-        let wrong = |reason: String| Error::Model { path: path.into(), reason };
+        let wrong = |reason: String| Error::Model {
+            path: path.into(),
+            reason,
+        };
         match file.metadata.get("format") {
             Some(format) if format == FORMAT => {}
             other => {
                 let found = other.map_or("none", String::as_str);
-                return Err(wrong(format!("not a surrogate (format {found:?}, expected {FORMAT:?})")));
+                return Err(wrong(format!(
+                    "not a surrogate (format {found:?}, expected {FORMAT:?})"
+                )));
             }
         }
         let labels: Vec<String> = parse(file, "labels", path)?;
         let config: crate::train::TrainConfig = parse(file, "config", path)?;
         let times = file.get_vector::<f64>("times")?;
-        if times.len() < 2 || times.windows(2).any(|w| w[1].is_nan() || w[1] <= w[0]) || times[0] <= 0.0 {
+        if times.len() < 2
+            || times.windows(2).any(|w| w[1].is_nan() || w[1] <= w[0])
+            || times[0] <= 0.0
+        {
             return Err(wrong(format!("times {times:?} do not rise")));
         }
         let shift = file.get("normalisation.shift", &[labels.len()])?;
@@ -74,11 +105,27 @@ impl Surrogate {
         }
         let history = parse(file, "history", path)?;
         let summary = parse(file, "summary", path)?;
-        Ok(Self { labels, times, normalisation, network, params, config, history, summary })
+        Ok(Self {
+            labels,
+            times,
+            normalisation,
+            network,
+            params,
+            config,
+            history,
+            summary,
+        })
     }
 }
 
 /// A metadata entry holding JSON.
-pub(crate) fn parse<V: DeserializeOwned>(file: &Checkpoint, key: &str, path: &Path) -> Result<V, Error> {
-    serde_json::from_str(file.text(key)?).map_err(|e| Error::Model { path: path.into(), reason: format!("metadata `{key}`: {e}") })
+pub(crate) fn parse<V: DeserializeOwned>(
+    file: &Checkpoint,
+    key: &str,
+    path: &Path,
+) -> Result<V, Error> {
+    serde_json::from_str(file.text(key)?).map_err(|e| Error::Model {
+        path: path.into(),
+        reason: format!("metadata `{key}`: {e}"),
+    })
 }

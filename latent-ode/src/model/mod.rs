@@ -10,7 +10,10 @@ pub use predict::{LatentRates, Predictions, Rollout, Start};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, LatentNetwork, Normalisation, train::{Record, TrainConfig}};
+use crate::{
+    Error, LatentNetwork, Normalisation,
+    train::{Record, TrainConfig},
+};
 
 /// A surrogate of a chemical network: encode a state, evolve it in the latent network, decode it at any later time.
 ///
@@ -65,7 +68,9 @@ impl Surrogate {
 
     /// Fitted rate coefficients of the latent network, one per reaction, per unit of normalised time.
     pub fn rate_coefficients(&self) -> Vec<f64> {
-        self.network.dynamics.rate_coefficients(&self.dynamics_params())
+        self.network
+            .dynamics
+            .rate_coefficients(&self.dynamics_params())
     }
 
     /// The configuration it was trained with.
@@ -95,12 +100,18 @@ impl Surrogate {
 
     /// log10 t on the scale on which the latent network evolves.
     pub fn normalised_time(&self, years: f64) -> f64 {
-        let (a, b) = (self.times[0].log10(), self.times[self.times.len() - 1].log10());
+        let (a, b) = (
+            self.times[0].log10(),
+            self.times[self.times.len() - 1].log10(),
+        );
         (years.log10() - a) / (b - a)
     }
 
     pub(crate) fn dynamics_params(&self) -> Vec<f64> {
-        self.params[self.network.dynamics_range()].iter().map(|&p| f64::from(p)).collect()
+        self.params[self.network.dynamics_range()]
+            .iter()
+            .map(|&p| f64::from(p))
+            .collect()
     }
 
     /// dz/dτ of the latent network at a latent state.
@@ -109,10 +120,19 @@ impl Surrogate {
     /// [`Error::Shape`] when `z` has another length than the latent state.
     pub fn latent_rhs(&self, z: &[f64]) -> Result<Vec<f64>, Error> {
         if z.len() != self.latent_dim() {
-            return Err(Error::Shape { what: "latent state".into(), found: vec![z.len()], expected: format!("[{}]", self.latent_dim()) });
+            return Err(Error::Shape {
+                what: "latent state".into(),
+                found: vec![z.len()],
+                expected: format!("[{}]", self.latent_dim()),
+            });
         }
         let mut out = vec![0.0; z.len()];
-        stiff_ode_solvers::System::rhs(&self.network.dynamics.system(&self.dynamics_params()), 0.0, z, &mut out);
+        stiff_ode_solvers::System::rhs(
+            &self.network.dynamics.system(&self.dynamics_params()),
+            0.0,
+            z,
+            &mut out,
+        );
         Ok(out)
     }
 }

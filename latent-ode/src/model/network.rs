@@ -20,13 +20,35 @@ pub(crate) struct Network {
 impl Network {
     /// The architecture of a configuration for so many species.
     pub fn new(config: &ModelConfig, quantities: usize) -> Result<Self, Error> {
-        let dynamics = MassAction::new(LatentNetwork::generate(config.atoms, config.max_size)?, config.coefficients);
+        let dynamics = MassAction::new(
+            LatentNetwork::generate(config.atoms, config.max_size)?,
+            config.coefficients,
+        );
         let latent = dynamics.molecules();
-        let chain = |first: usize, hidden: &[usize], last: usize| [&[first], hidden, &[last]].concat();
-        let decoded = if config.log_latents > 0.0 { 2 * latent } else { latent };
-        let encoder = Mlp::new(&chain(quantities, &config.encoder, latent), config.activation, config.latent_activation)?;
-        let decoder = Mlp::new(&chain(decoded, &config.decoder, quantities), config.activation, config.output_activation)?;
-        Ok(Self { encoder, decoder, dynamics, input_clip: config.input_clip, log_latents: config.log_latents })
+        let chain =
+            |first: usize, hidden: &[usize], last: usize| [&[first], hidden, &[last]].concat();
+        let decoded = if config.log_latents > 0.0 {
+            2 * latent
+        } else {
+            latent
+        };
+        let encoder = Mlp::new(
+            &chain(quantities, &config.encoder, latent),
+            config.activation,
+            config.latent_activation,
+        )?;
+        let decoder = Mlp::new(
+            &chain(decoded, &config.decoder, quantities),
+            config.activation,
+            config.output_activation,
+        )?;
+        Ok(Self {
+            encoder,
+            decoder,
+            dynamics,
+            input_clip: config.input_clip,
+            log_latents: config.log_latents,
+        })
     }
 
     pub fn latent_dim(&self) -> usize {
@@ -57,16 +79,26 @@ impl Network {
         views.extend(self.decoder.views("decoder", self.encoder.param_len()));
         let range = self.dynamics_range();
         if !range.is_empty() {
-            views.push(ParamView { name: "dynamics".into(), shape: vec![range.len()], range });
+            views.push(ParamView {
+                name: "dynamics".into(),
+                shape: vec![range.len()],
+                range,
+            });
         }
         views
     }
 
     /// Random parameters: Glorot weights, zero biases, dynamics uniform in `start`.
-    pub fn initialise(&self, start: [f64; 2], rng: &mut (impl Rng + ?Sized)) -> Result<Vec<f32>, Error> {
+    pub fn initialise(
+        &self,
+        start: [f64; 2],
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Result<Vec<f32>, Error> {
         let mut params = vec![0f32; self.param_len()];
-        self.encoder.initialise(Initialiser::Glorot, rng, &mut params[self.encoder_range()])?;
-        self.decoder.initialise(Initialiser::Glorot, rng, &mut params[self.decoder_range()])?;
+        self.encoder
+            .initialise(Initialiser::Glorot, rng, &mut params[self.encoder_range()])?;
+        self.decoder
+            .initialise(Initialiser::Glorot, rng, &mut params[self.decoder_range()])?;
         for p in &mut params[self.dynamics_range()] {
             *p = (start[0] + (start[1] - start[0]) * rng.random::<f64>()) as f32;
         }
@@ -75,7 +107,11 @@ impl Network {
 
     /// Scaled abundances as the encoder takes them.
     pub fn clip(&self, x: f64) -> f64 {
-        if self.input_clip > 0.0 { x.clamp(-self.input_clip, self.input_clip) } else { x }
+        if self.input_clip > 0.0 {
+            x.clamp(-self.input_clip, self.input_clip)
+        } else {
+            x
+        }
     }
 
     /// What the decoder takes from a block of latent rows: the rows and, where configured, ln(z + ε), z below 0 counting as 0.
@@ -93,14 +129,23 @@ impl Network {
     }
 
     /// The reverse of [`Network::lift`]: writes the cotangent of z.
-    pub fn lift_reverse(&self, z: &[[f32; LANES]], lifted_bar: &[[f32; LANES]], z_bar: &mut [[f32; LANES]]) {
+    pub fn lift_reverse(
+        &self,
+        z: &[[f32; LANES]],
+        lifted_bar: &[[f32; LANES]],
+        z_bar: &mut [[f32; LANES]],
+    ) {
         let n = self.latent_dim();
         z_bar[..n].copy_from_slice(&lifted_bar[..n]);
         if self.log_latents > 0.0 {
             let epsilon = self.log_latents as f32;
             for ((bar, z), lifted) in z_bar.iter_mut().zip(z).zip(&lifted_bar[n..]) {
                 for l in 0..LANES {
-                    bar[l] += if z[l] > 0.0 { lifted[l] / (z[l] + epsilon) } else { 0.0 };
+                    bar[l] += if z[l] > 0.0 {
+                        lifted[l] / (z[l] + epsilon)
+                    } else {
+                        0.0
+                    };
                 }
             }
         }

@@ -74,9 +74,17 @@ impl Surrogate {
             return Ok(Vec::new());
         }
         let clipped: Vec<f32> = x.iter().map(|&x| self.network.clip(x) as f32).collect();
-        let input = Batch::from_columns(&clipped, self.labels.len(), clipped.len() / self.labels.len())?;
+        let input = Batch::from_columns(
+            &clipped,
+            self.labels.len(),
+            clipped.len() / self.labels.len(),
+        )?;
         let mut z = Batch::zeros(self.latent_dim(), 0);
-        Pass::new(&self.network.encoder).predict(&self.params[self.network.encoder_range()], &input, &mut z)?;
+        Pass::new(&self.network.encoder).predict(
+            &self.params[self.network.encoder_range()],
+            &input,
+            &mut z,
+        )?;
         Ok(z.to_columns().into_iter().map(f64::from).collect())
     }
 
@@ -87,7 +95,11 @@ impl Surrogate {
     pub fn decode(&self, latent: &[f64]) -> Result<Vec<f64>, Error> {
         let dim = self.latent_dim();
         if !latent.len().is_multiple_of(dim) {
-            return Err(Error::Shape { what: "latent states".into(), found: vec![latent.len()], expected: format!("a multiple of {dim}") });
+            return Err(Error::Shape {
+                what: "latent states".into(),
+                found: vec![latent.len()],
+                expected: format!("a multiple of {dim}"),
+            });
         }
         if latent.is_empty() {
             return Ok(Vec::new());
@@ -97,7 +109,11 @@ impl Surrogate {
         let mut lifted = Batch::zeros(self.network.decoder.inputs(), 0);
         self.network.lift_batch(&z, &mut lifted);
         let mut x = Batch::zeros(self.labels.len(), 0);
-        Pass::new(&self.network.decoder).predict(&self.params[self.network.decoder_range()], &lifted, &mut x)?;
+        Pass::new(&self.network.decoder).predict(
+            &self.params[self.network.decoder_range()],
+            &lifted,
+            &mut x,
+        )?;
         let mut out: Vec<f64> = x.to_columns().into_iter().map(f64::from).collect();
         self.normalisation.invert(&mut out);
         Ok(out)
@@ -110,27 +126,46 @@ impl Surrogate {
     /// As [`Surrogate::encode`]; [`Error::Times`] when the times are not positive and rising.
     pub fn rollout(&self, state: &[f64], times: &[f64]) -> Result<Rollout, Error> {
         if state.len() != self.labels.len() {
-            return Err(Error::Shape { what: "state".into(), found: vec![state.len()], expected: format!("[{}]", self.labels.len()) });
+            return Err(Error::Shape {
+                what: "state".into(),
+                found: vec![state.len()],
+                expected: format!("[{}]", self.labels.len()),
+            });
         }
         let tau = self.tau(times)?;
         let z = self.encode(state)?;
         let (latent, failure) = self.evolve(&mut Solver::new(&Tsit5), &z, &tau);
         let densities = self.decode(&latent)?;
-        Ok(Rollout { latent, densities, failure })
+        Ok(Rollout {
+            latent,
+            densities,
+            failure,
+        })
     }
 
     /// [`Surrogate::rollout`] of many states (species × states, column-major), all at `times[0]`; in parallel.
     ///
     /// # Errors
     /// As [`Surrogate::rollout`]; [`Error::Cancelled`].
-    pub fn rollout_all(&self, states: &[f64], times: &[f64], control: &Control<'_>) -> Result<Vec<Rollout>, Error> {
+    pub fn rollout_all(
+        &self,
+        states: &[f64],
+        times: &[f64],
+        control: &Control<'_>,
+    ) -> Result<Vec<Rollout>, Error> {
         let tau = self.tau(times)?;
         let z = self.encode(states)?;
         let starts: Vec<&[f64]> = vec![&tau; z.len() / self.latent_dim()];
         let latents = self.evolve_all(&z, &starts, control)?;
         latents
             .into_par_iter()
-            .map(|(latent, failure)| Ok(Rollout { densities: self.decode(&latent)?, latent, failure }))
+            .map(|(latent, failure)| {
+                Ok(Rollout {
+                    densities: self.decode(&latent)?,
+                    latent,
+                    failure,
+                })
+            })
             .collect()
     }
 
@@ -138,26 +173,49 @@ impl Surrogate {
     ///
     /// # Errors
     /// [`Error::Shape`] when `truth` has other times or species, [`Error::Value`], [`Error::Cancelled`].
-    pub fn predict(&self, truth: &Trajectories, times: &[f64], start: Start, control: &Control<'_>) -> Result<Predictions, Error> {
+    pub fn predict(
+        &self,
+        truth: &Trajectories,
+        times: &[f64],
+        start: Start,
+        control: &Control<'_>,
+    ) -> Result<Predictions, Error> {
         let (models, outputs, species) = (truth.samples(), truth.times(), truth.quantities());
         if outputs != times.len() || species != self.labels.len() {
             return Err(Error::Shape {
                 what: "trajectories".into(),
                 found: vec![models, outputs, species],
-                expected: format!("models × {} times × {} species", times.len(), self.labels.len()),
+                expected: format!(
+                    "models × {} times × {} species",
+                    times.len(),
+                    self.labels.len()
+                ),
             });
         }
         let tau = self.tau(times)?;
         if start == Start::Autoencoder {
             let values = self.decode(&self.encode(truth.values())?)?;
             let trajectories = Trajectories::new(values, models, outputs, species)?;
-            return Ok(Predictions { trajectories, first: vec![1; models], failures: Vec::new() });
+            return Ok(Predictions {
+                trajectories,
+                first: vec![1; models],
+                failures: Vec::new(),
+            });
         }
-        let starts: Vec<usize> = (0..models).map(|model| start_of(start, model, outputs)).collect();
-        let states: Vec<f64> = starts.iter().enumerate().flat_map(|(m, &s)| truth.state(m, s).iter().copied()).collect();
+        let starts: Vec<usize> = (0..models)
+            .map(|model| start_of(start, model, outputs))
+            .collect();
+        let states: Vec<f64> = starts
+            .iter()
+            .enumerate()
+            .flat_map(|(m, &s)| truth.state(m, s).iter().copied())
+            .collect();
         let spans: Vec<&[f64]> = starts.iter().map(|&s| &tau[s..]).collect();
         let latents = self.evolve_all(&self.encode(&states)?, &spans, control)?;
-        let all: Vec<f64> = latents.iter().flat_map(|(latent, _)| latent.iter().copied()).collect();
+        let all: Vec<f64> = latents
+            .iter()
+            .flat_map(|(latent, _)| latent.iter().copied())
+            .collect();
         let decoded = self.decode(&all)?;
         let mut values = Vec::with_capacity(models * outputs * species);
         let mut rest = &decoded[..];
@@ -167,9 +225,17 @@ impl Surrogate {
             values.extend_from_slice(mine);
             rest = others;
         }
-        let failures = latents.into_iter().enumerate().filter_map(|(m, (_, failure))| Some((m, failure?))).collect();
+        let failures = latents
+            .into_iter()
+            .enumerate()
+            .filter_map(|(m, (_, failure))| Some((m, failure?)))
+            .collect();
         let trajectories = Trajectories::new(values, models, outputs, species)?;
-        Ok(Predictions { trajectories, first: starts.iter().map(|s| s + 1).collect(), failures })
+        Ok(Predictions {
+            trajectories,
+            first: starts.iter().map(|s| s + 1).collect(),
+            failures,
+        })
     }
 
     /// Encoded against modelled rates of the latent variables along one trajectory (times × species, row-major, \[cm⁻³\]).
@@ -193,30 +259,56 @@ impl Surrogate {
                 *slope = 0.0;
             }
         }
-        let columns = |x: &[f64]| Batch::from_columns(&x.iter().map(|&x| x as f32).collect::<Vec<_>>(), species, times.len());
+        let columns = |x: &[f64]| {
+            Batch::from_columns(
+                &x.iter().map(|&x| x as f32).collect::<Vec<_>>(),
+                species,
+                times.len(),
+            )
+        };
         let (input, tangent) = (columns(&clipped)?, columns(&slopes)?);
-        let (mut z, mut z_dot) = (Batch::zeros(self.latent_dim(), 0), Batch::zeros(self.latent_dim(), 0));
+        let (mut z, mut z_dot) = (
+            Batch::zeros(self.latent_dim(), 0),
+            Batch::zeros(self.latent_dim(), 0),
+        );
         let params = &self.params[self.network.encoder_range()];
-        Pass::new(&self.network.encoder).forward_tangent(params, &input, &tangent, &mut z, &mut z_dot)?;
-        let wide = |b: &Batch<f32>| b.to_columns().into_iter().map(f64::from).collect::<Vec<f64>>();
+        Pass::new(&self.network.encoder)
+            .forward_tangent(params, &input, &tangent, &mut z, &mut z_dot)?;
+        let wide = |b: &Batch<f32>| {
+            b.to_columns()
+                .into_iter()
+                .map(f64::from)
+                .collect::<Vec<f64>>()
+        };
         let (latent, encoded) = (wide(&z), wide(&z_dot));
         let mut modelled = Vec::with_capacity(latent.len());
         for z in latent.chunks_exact(self.latent_dim()) {
             modelled.extend(self.latent_rhs(z)?);
         }
-        Ok(LatentRates { latent, encoded, modelled })
+        Ok(LatentRates {
+            latent,
+            encoded,
+            modelled,
+        })
     }
 
     /// Scaled states, checked.
     fn scaled(&self, states: &[f64]) -> Result<Vec<f64>, Error> {
         let species = self.labels.len();
         if !states.len().is_multiple_of(species) {
-            return Err(Error::Shape { what: "states".into(), found: vec![states.len()], expected: format!("a multiple of {species}") });
+            return Err(Error::Shape {
+                what: "states".into(),
+                found: vec![states.len()],
+                expected: format!("a multiple of {species}"),
+            });
         }
         let as_samples = Trajectories::new(states.to_vec(), states.len() / species, 1, species)?;
         as_samples.check("states", &self.labels, 1)?;
         let mut x = vec![0.0; states.len()];
-        for (state, x) in states.chunks_exact(species).zip(x.chunks_exact_mut(species)) {
+        for (state, x) in states
+            .chunks_exact(species)
+            .zip(x.chunks_exact_mut(species))
+        {
             self.normalisation.normalise_state(state, x);
         }
         Ok(x)
@@ -228,12 +320,20 @@ impl Surrogate {
             return Err(Error::Times(format!("{t} yr is not positive and finite")));
         }
         if let Some(w) = times.windows(2).find(|w| w[1] <= w[0]) {
-            return Err(Error::Times(format!("{} yr does not come after {} yr", w[1], w[0])));
+            return Err(Error::Times(format!(
+                "{} yr does not come after {} yr",
+                w[1], w[0]
+            )));
         }
         Ok(times.iter().map(|&t| self.normalised_time(t)).collect())
     }
 
-    fn evolve_all(&self, z: &[f64], tau: &[&[f64]], control: &Control<'_>) -> Result<Vec<(Vec<f64>, Option<String>)>, Error> {
+    fn evolve_all(
+        &self,
+        z: &[f64],
+        tau: &[&[f64]],
+        control: &Control<'_>,
+    ) -> Result<Vec<(Vec<f64>, Option<String>)>, Error> {
         let dim = self.latent_dim();
         let done = std::sync::atomic::AtomicUsize::new(0);
         let latents = (0..tau.len())
@@ -257,10 +357,21 @@ impl Surrogate {
     }
 
     /// Latent states at `tau`, times × latent variables, from `z` at the first; what is not reached repeats the last state.
-    fn evolve(&self, solver: &mut Solver<f64, Tsit5>, z: &[f64], tau: &[f64]) -> (Vec<f64>, Option<String>) {
-        let (Some(&first), Some(&last)) = (tau.first(), tau.last()) else { return (Vec::new(), None) };
+    fn evolve(
+        &self,
+        solver: &mut Solver<f64, Tsit5>,
+        z: &[f64],
+        tau: &[f64],
+    ) -> (Vec<f64>, Option<String>) {
+        let (Some(&first), Some(&last)) = (tau.first(), tau.last()) else {
+            return (Vec::new(), None);
+        };
         let system = self.network.dynamics.system(&self.dynamics_params());
-        let options = Options::default().rtol(RTOL).atol(ATOL).max_steps(MAX_STEPS).outputs(tau.to_vec());
+        let options = Options::default()
+            .rtol(RTOL)
+            .atol(ATOL)
+            .max_steps(MAX_STEPS)
+            .outputs(tau.to_vec());
         let mut out = match solver.solve(&system, (first, last), z, &options) {
             Ok(solution) => return (solution.y, None),
             Err(error) => {

@@ -181,7 +181,11 @@ impl TrainConfig {
         match name {
             "default" => Ok(Self::default_recipe()),
             "paper" => Ok(Self::paper()),
-            _ => Err(Error::Option { name: "recipe", value: name.into(), reason: "`default` or `paper`".into() }),
+            _ => Err(Error::Option {
+                name: "recipe",
+                value: name.into(),
+                reason: "`default` or `paper`".into(),
+            }),
         }
     }
 
@@ -293,11 +297,34 @@ impl TrainConfig {
     /// [`Error::Option`] naming the first such value.
     pub fn validate(&self) -> Result<(), Error> {
         let check = |ok: bool, name: &'static str, value: String, reason: &str| {
-            if ok { Ok(()) } else { Err(Error::Option { name, value, reason: reason.into() }) }
+            if ok {
+                Ok(())
+            } else {
+                Err(Error::Option {
+                    name,
+                    value,
+                    reason: reason.into(),
+                })
+            }
         };
-        let positive = |name, value: f64| check(value > 0.0 && value.is_finite(), name, value.to_string(), "must be positive and finite");
-        let not_negative = |name, value: f64| check(value >= 0.0 && value.is_finite(), name, value.to_string(), "must be finite and not negative");
-        let at_least_one = |name, value: u64| check(value > 0, name, value.to_string(), "must be at least 1");
+        let positive = |name, value: f64| {
+            check(
+                value > 0.0 && value.is_finite(),
+                name,
+                value.to_string(),
+                "must be positive and finite",
+            )
+        };
+        let not_negative = |name, value: f64| {
+            check(
+                value >= 0.0 && value.is_finite(),
+                name,
+                value.to_string(),
+                "must be finite and not negative",
+            )
+        };
+        let at_least_one =
+            |name, value: u64| check(value > 0, name, value.to_string(), "must be at least 1");
         at_least_one("steps", self.steps)?;
         at_least_one("validate_every", self.validate_every)?;
         not_negative("max_seconds", self.max_seconds)?;
@@ -305,31 +332,59 @@ impl TrainConfig {
         not_negative("model.log_latents", self.model.log_latents)?;
         let [low, high] = self.model.coefficient_start;
         let start = format!("[{low}, {high}]");
-        check(low <= high && low.is_finite() && high.is_finite(), "model.coefficient_start", start, "must rise and be finite")?;
-        for (name, widths) in [("model.encoder", &self.model.encoder), ("model.decoder", &self.model.decoder)] {
-            check(!widths.contains(&0), name, format!("{widths:?}"), "widths must be at least 1")?;
+        check(
+            low <= high && low.is_finite() && high.is_finite(),
+            "model.coefficient_start",
+            start,
+            "must rise and be finite",
+        )?;
+        for (name, widths) in [
+            ("model.encoder", &self.model.encoder),
+            ("model.decoder", &self.model.decoder),
+        ] {
+            check(
+                !widths.contains(&0),
+                name,
+                format!("{widths:?}"),
+                "widths must be at least 1",
+            )?;
         }
         positive("optimiser.rate", self.optimiser.rate)?;
         not_negative("optimiser.clip_norm", self.optimiser.clip_norm)?;
         let average = self.optimiser.average;
-        check((0.0..1.0).contains(&average), "optimiser.average", average.to_string(), "must be at least 0 and below 1")?;
+        check(
+            (0.0..1.0).contains(&average),
+            "optimiser.average",
+            average.to_string(),
+            "must be at least 0 and below 1",
+        )?;
         match &self.objective {
             Objective::Derivatives(o) => {
                 at_least_one("objective.batch", o.batch as u64)?;
-                o.weights.as_array().into_iter().try_for_each(|w| not_negative("objective.weights", w))
+                o.weights
+                    .as_array()
+                    .into_iter()
+                    .try_for_each(|w| not_negative("objective.weights", w))
             }
             Objective::Rollout(o) => {
                 at_least_one("objective.trajectories", o.trajectories as u64)?;
                 at_least_one("objective.outputs", o.outputs as u64)?;
                 at_least_one("objective.substeps", o.substeps as u64)?;
                 let share = o.random_starts;
-                check((0.0..=1.0).contains(&share), "objective.random_starts", share.to_string(), "must lie between 0 and 1")?;
+                check(
+                    (0.0..=1.0).contains(&share),
+                    "objective.random_starts",
+                    share.to_string(),
+                    "must lie between 0 and 1",
+                )?;
                 not_negative("objective.reconstruction", o.reconstruction)?;
                 not_negative("objective.consistency", o.consistency)?;
                 if let Penalty::Absolute { epsilon } | Penalty::LogSquare { epsilon } = o.penalty {
                     positive("objective.penalty.epsilon", epsilon)?;
                 }
-                o.species_weights.iter().try_for_each(|&w| not_negative("objective.species_weights", w))
+                o.species_weights
+                    .iter()
+                    .try_for_each(|&w| not_negative("objective.species_weights", w))
             }
         }
     }

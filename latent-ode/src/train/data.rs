@@ -23,7 +23,12 @@ pub(crate) struct TrainingData {
 }
 
 impl TrainingData {
-    pub fn new(dataset: &Dataset, normalisation: &Normalisation, model: &ModelConfig, objective: &Objective) -> Result<Self, Error> {
+    pub fn new(
+        dataset: &Dataset,
+        normalisation: &Normalisation,
+        model: &ModelConfig,
+        objective: &Objective,
+    ) -> Result<Self, Error> {
         let train = dataset.train();
         if train.is_empty() {
             return Err(Error::Empty("train"));
@@ -34,15 +39,28 @@ impl TrainingData {
         let quantities = train.quantities();
         let of_f32 = |x: &[f64]| x.iter().map(|&x| x as f32).collect::<Vec<f32>>();
         let targets = of_f32(&x);
-        let clip = if model.input_clip > 0.0 { model.input_clip } else { f64::INFINITY };
+        let clip = if model.input_clip > 0.0 {
+            model.input_clip
+        } else {
+            f64::INFINITY
+        };
         x.iter_mut().for_each(|x| *x = x.clamp(-clip, clip));
         let slopes = match objective {
-            Objective::Derivatives(_) => {
-                x.chunks_exact(train.times() * quantities).flat_map(|series| of_f32(&derivatives(series, &grid, quantities))).collect()
-            }
+            Objective::Derivatives(_) => x
+                .chunks_exact(train.times() * quantities)
+                .flat_map(|series| of_f32(&derivatives(series, &grid, quantities)))
+                .collect(),
             Objective::Rollout(_) => Vec::new(),
         };
-        Ok(Self { samples: train.samples(), times: train.times(), quantities, grid, inputs: of_f32(&x), targets, derivatives: slopes })
+        Ok(Self {
+            samples: train.samples(),
+            times: train.times(),
+            quantities,
+            grid,
+            inputs: of_f32(&x),
+            targets,
+            derivatives: slopes,
+        })
     }
 
     /// Number of outputs of all samples together.

@@ -22,7 +22,12 @@ pub(crate) struct DerivativeTrainer {
 }
 
 impl DerivativeTrainer {
-    pub fn new(objective: &DerivativeObjective, network: &Network, data: &TrainingData, seed: u64) -> Result<Self, Error> {
+    pub fn new(
+        objective: &DerivativeObjective,
+        network: &Network,
+        data: &TrainingData,
+        seed: u64,
+    ) -> Result<Self, Error> {
         if network.log_latents > 0.0 {
             return Err(Error::Option {
                 name: "model.log_latents",
@@ -76,8 +81,19 @@ impl DerivativeTrainer {
         let members = &self.order[at * self.batch..(at + 1) * self.batch];
         self.x.gather(&data.inputs, members)?;
         self.xdot.gather(&data.derivatives, members)?;
-        let samples = Samples { x: &self.x, xdot: &self.xdot, conditions: None };
-        let values = self.model.loss_and_gradient(&network.dynamics, params, samples, &self.config, &mut self.workspace, gradient)?;
+        let samples = Samples {
+            x: &self.x,
+            xdot: &self.xdot,
+            conditions: None,
+        };
+        let values = self.model.loss_and_gradient(
+            &network.dynamics,
+            params,
+            samples,
+            &self.config,
+            &mut self.workspace,
+            gradient,
+        )?;
         Ok((values.total, values.losses))
     }
 }

@@ -11,6 +11,7 @@ mod solve;
 mod store;
 
 pub use config::{
-    DerivativeObjective, Method, ModelConfig, Objective, OptimiserConfig, Penalty, RateSchedule, RolloutObjective, TrainConfig,
+    DerivativeObjective, Method, ModelConfig, Objective, OptimiserConfig, Penalty, RateSchedule,
+    RolloutObjective, TrainConfig,
 };
 pub use session::{Record, Stop, TrainControl, Trained, train};

@@ -35,7 +35,11 @@ impl Optimiser {
             Method::Adam => Inner::Adam(Adam::new(len)),
             Method::Muon => Inner::Muon(Box::new(Muon::new(&network.views(), len)?)),
         };
-        Ok(Self { config: config.clone(), total, inner })
+        Ok(Self {
+            config: config.clone(),
+            total,
+            inner,
+        })
     }
 
     /// Learning rate of a step, counted from 0.
@@ -55,7 +59,13 @@ impl Optimiser {
     }
 
     /// Clips the gradient and takes one step, the scheduled rate times `factor`.
-    pub fn step(&mut self, step: u64, factor: f64, params: &mut [f32], gradient: &mut [f32]) -> Result<(), Error> {
+    pub fn step(
+        &mut self,
+        step: u64,
+        factor: f64,
+        params: &mut [f32],
+        gradient: &mut [f32],
+    ) -> Result<(), Error> {
         if self.config.clip_norm > 0.0 {
             clip_global_norm(gradient, self.config.clip_norm);
         }
@@ -68,8 +78,14 @@ impl Optimiser {
 
     pub fn memory(&self) -> Memory {
         match &self.inner {
-            Inner::Adam(adam) => Memory { adam: adam.state().clone(), momentum: Vec::new() },
-            Inner::Muon(muon) => Memory { adam: muon.adam.state().clone(), momentum: muon.momentum.clone() },
+            Inner::Adam(adam) => Memory {
+                adam: adam.state().clone(),
+                momentum: Vec::new(),
+            },
+            Inner::Muon(muon) => Memory {
+                adam: muon.adam.state().clone(),
+                momentum: muon.momentum.clone(),
+            },
         }
     }
 
@@ -88,7 +104,11 @@ impl Optimiser {
 impl Memory {
     pub fn store(&self, prefix: &str, file: &mut Checkpoint) -> Result<(), Error> {
         file.insert_adam(&format!("{prefix}.adam"), &self.adam)?;
-        file.insert(&format!("{prefix}.momentum"), &[self.momentum.len()], &self.momentum)?;
+        file.insert(
+            &format!("{prefix}.momentum"),
+            &[self.momentum.len()],
+            &self.momentum,
+        )?;
         Ok(())
     }
 

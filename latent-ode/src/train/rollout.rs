@@ -1,6 +1,6 @@
 //! One step of training through the rollout: encode a state, solve the latent system, decode what lies ahead, and all of it backwards.
 
-use autodiff_ae::{Batch, LANES, Pass, vectorised};
+use autodiff_ae::{Batch, Kernel, LANES, Pass, vectorised_kernel};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -54,9 +54,17 @@ pub(crate) struct RolloutTrainer {
 }
 
 impl RolloutTrainer {
-    pub fn new(objective: &RolloutObjective, network: &Network, data: &TrainingData, seed: u64) -> Result<Self, Error> {
+    pub fn new(
+        objective: &RolloutObjective,
+        network: &Network,
+        data: &TrainingData,
+        seed: u64,
+    ) -> Result<Self, Error> {
         if data.times < 2 {
-            return Err(Error::Times(format!("{} outputs, a rollout needs at least 2", data.times)));
+            return Err(Error::Times(format!(
+                "{} outputs, a rollout needs at least 2",
+                data.times
+            )));
         }
         let weights = &objective.species_weights;
         if !weights.is_empty() && weights.len() != data.quantities {
@@ -66,7 +74,9 @@ impl RolloutTrainer {
                 expected: format!("[{}], one per species, or none", data.quantities),
             });
         }
-        let species_weights = (0..data.quantities).map(|i| weights.get(i).map_or(1.0, |&w| w as f32)).collect();
+        let species_weights = (0..data.quantities)
+            .map(|i| weights.get(i).map_or(1.0, |&w| w as f32))
+            .collect();
         let trajectories = objective.trajectories.min(data.samples);
         let latent = network.latent_dim();
         let empty = || Batch::zeros(latent, 0);
@@ -109,11 +119,16 @@ impl RolloutTrainer {
         rng.set_stream(1 + step);
         let (b, outputs, plan) = (self.trajectories, self.objective.outputs, &mut self.plan);
         plan.samples.clear();
-        plan.samples.extend(rand::seq::index::sample(&mut rng, data.samples, b));
+        plan.samples
+            .extend(rand::seq::index::sample(&mut rng, data.samples, b));
         let at_random = (self.objective.random_starts * b as f64).round() as usize;
         plan.starts.clear();
         for m in 0..b {
-            plan.starts.push(if m < b - at_random { 0 } else { rng.random_range(0..data.times - 1) });
+            plan.starts.push(if m < b - at_random {
+                0
+            } else {
+                rng.random_range(0..data.times - 1)
+            });
         }
         plan.offsets.clear();
         plan.lengths.clear();
@@ -124,7 +139,11 @@ impl RolloutTrainer {
                 let ahead = data.times - 1 - start;
                 let drawn = 1 + ((j as f64 + u) / outputs as f64 * ahead as f64) as usize;
                 // A start inside a trajectory is also reconstructed; the first output, a floored state, never is.
-                let offset = if j == 0 && start > 0 { 0 } else { drawn.min(ahead) };
+                let offset = if j == 0 && start > 0 {
+                    0
+                } else {
+                    drawn.min(ahead)
+                };
                 plan.offsets.push(offset);
                 plan.lengths[m] = plan.lengths[m].max(offset);
             }
@@ -150,9 +169,14 @@ impl RolloutTrainer {
         losses.rollout = sums[0];
         losses.reconstruction = sums[1];
         // Backwards through the lift, into the solve and, for encoded outputs, into the encoder.
-        self.latent_bar.reshape(network.latent_dim(), self.latent.samples());
+        self.latent_bar
+            .reshape(network.latent_dim(), self.latent.samples());
         for block in 0..self.latent.blocks() {
-            network.lift_reverse(self.latent.block(block), self.lifted_bar.block(block), self.latent_bar.block_mut(block));
+            network.lift_reverse(
+                self.latent.block(block),
+                self.lifted_bar.block(block),
+                self.latent_bar.block_mut(block),
+            );
         }
         if self.objective.consistency > 0.0 {
             losses.consistency = self.consistency(network.latent_dim());
@@ -160,11 +184,13 @@ impl RolloutTrainer {
         let dim = network.latent_dim();
         for (q, &offset) in self.plan.offsets.iter().enumerate() {
             for i in 0..dim {
-                self.solve.add_bar(q % b, offset, i, self.latent_bar.get(i, q));
+                self.solve
+                    .add_bar(q % b, offset, i, self.latent_bar.get(i, q));
             }
         }
         self.k_bar.fill(0.0);
-        self.solve.reverse(&network.dynamics, &self.k, &mut self.k_bar);
+        self.solve
+            .reverse(&network.dynamics, &self.k, &mut self.k_bar);
         let system = &mut gradient[network.dynamics_range()];
         for ((g, bar), &k) in system.iter_mut().zip(&self.k_bar).zip(&self.k) {
             *g += bar * network.dynamics.coefficient_slope(k);
@@ -182,33 +208,53 @@ impl RolloutTrainer {
                 }
             }
         }
-        self.encoder.reverse(&self.z_bar, None, &mut gradient[network.encoder_range()])?;
-        losses.total =
-            losses.rollout + self.objective.reconstruction * losses.reconstruction + self.objective.consistency * losses.consistency;
+        self.encoder
+            .reverse(&self.z_bar, None, &mut gradient[network.encoder_range()])?;
+        losses.total = losses.rollout
+            + self.objective.reconstruction * losses.reconstruction
+            + self.objective.consistency * losses.consistency;
         Ok(losses)
     }
 
     /// Latent starts, followed by the latent outputs where they are needed.
-    fn encode(&mut self, network: &Network, data: &TrainingData, params: &[f32]) -> Result<(), Error> {
+    fn encode(
+        &mut self,
+        network: &Network,
+        data: &TrainingData,
+        params: &[f32],
+    ) -> Result<(), Error> {
         let (b, plan) = (self.trajectories, &self.plan);
         self.columns.clear();
-        self.columns.extend((0..b).map(|m| plan.samples[m] * data.times + plan.starts[m]));
+        self.columns
+            .extend((0..b).map(|m| plan.samples[m] * data.times + plan.starts[m]));
         if self.encodes_outputs() {
             let outputs = plan.offsets.iter().enumerate();
-            let columns = outputs.map(|(q, offset)| plan.samples[q % b] * data.times + plan.starts[q % b] + offset);
+            let columns = outputs
+                .map(|(q, offset)| plan.samples[q % b] * data.times + plan.starts[q % b] + offset);
             self.columns.extend(columns);
         }
         self.x.gather(&data.inputs, &self.columns)?;
-        Ok(self.encoder.forward(&params[network.encoder_range()], &self.x, &mut self.z)?)
+        Ok(self
+            .encoder
+            .forward(&params[network.encoder_range()], &self.x, &mut self.z)?)
     }
 
     /// Solves from the latent starts and collects the latent outputs (behind them the encoded ones).
     fn roll(&mut self, network: &Network, data: &TrainingData, params: &[f32]) {
-        let (b, dim, points) = (self.trajectories, network.latent_dim(), self.plan.offsets.len());
+        let (b, dim, points) = (
+            self.trajectories,
+            network.latent_dim(),
+            self.plan.offsets.len(),
+        );
         for (k, &p) in self.k.iter_mut().zip(&params[network.dynamics_range()]) {
             *k = network.dynamics.coefficient(p);
         }
-        self.solve.prepare(&data.grid, &self.plan.starts, &self.plan.lengths, self.k.len());
+        self.solve.prepare(
+            &data.grid,
+            &self.plan.starts,
+            &self.plan.lengths,
+            self.k.len(),
+        );
         for m in 0..b {
             for i in 0..dim {
                 self.solve.set_initial(m, i, self.z.get(i, m));
@@ -235,7 +281,10 @@ impl RolloutTrainer {
         let (b, plan) = (self.trajectories, &self.plan);
         let outputs = plan.offsets.iter().enumerate();
         self.columns.clear();
-        self.columns.extend(outputs.map(|(q, offset)| plan.samples[q % b] * data.times + plan.starts[q % b] + offset));
+        self.columns.extend(
+            outputs
+                .map(|(q, offset)| plan.samples[q % b] * data.times + plan.starts[q % b] + offset),
+        );
         if self.encodes_outputs() {
             self.columns.extend_from_within(..);
         }
@@ -243,23 +292,49 @@ impl RolloutTrainer {
     }
 
     /// Decoder forward and backward; means of the penalty over rollout and over reconstruction.
-    fn decode(&mut self, network: &Network, params: &[f32], gradient: &mut [f32]) -> Result<[f64; 2], Error> {
+    fn decode(
+        &mut self,
+        network: &Network,
+        params: &[f32],
+        gradient: &mut [f32],
+    ) -> Result<[f64; 2], Error> {
         let points = self.plan.offsets.len();
-        let species = self.species_weights.iter().sum::<f32>().max(f32::MIN_POSITIVE);
+        let species = self
+            .species_weights
+            .iter()
+            .sum::<f32>()
+            .max(f32::MIN_POSITIVE);
         let scale = 1.0 / (points as f32 * species);
         let reconstruction = self.objective.reconstruction as f32;
         // Blocks are summed in a fixed order afterwards, rollout and reconstruction apart.
-        let sums: Vec<std::sync::Mutex<[f64; 2]>> = (0..self.lifted.blocks()).map(|_| Default::default()).collect();
-        let (target, penalty, weights) = (&self.target, self.objective.penalty, &self.species_weights);
+        let sums: Vec<std::sync::Mutex<[f64; 2]>> = (0..self.lifted.blocks())
+            .map(|_| Default::default())
+            .collect();
+        let (target, penalty, weights) =
+            (&self.target, self.objective.penalty, &self.species_weights);
         self.decoder.forward_reverse(
             &params[network.decoder_range()],
             &self.lifted,
             |block, valid, output, bar| {
                 let first = block * LANES;
-                let rolled: [f32; LANES] = std::array::from_fn(|l| if first + l < points { valid[l] } else { 0.0 });
-                let factor: [f32; LANES] =
-                    std::array::from_fn(|l| scale * if first + l < points { valid[l] } else { valid[l] * reconstruction });
-                let parts = vectorised(|| penalise(penalty, output, target.block(block), weights, &factor, bar));
+                let rolled: [f32; LANES] =
+                    std::array::from_fn(|l| if first + l < points { valid[l] } else { 0.0 });
+                let factor: [f32; LANES] = std::array::from_fn(|l| {
+                    scale
+                        * if first + l < points {
+                            valid[l]
+                        } else {
+                            valid[l] * reconstruction
+                        }
+                });
+                let parts = vectorised_kernel(Residuals {
+                    penalty,
+                    output,
+                    target: target.block(block),
+                    weights,
+                    factor: &factor,
+                    bar,
+                });
                 let of_rollout: f32 = (0..LANES).map(|l| rolled[l] * parts[l]).sum();
                 let of_rest: f32 = (0..LANES).map(|l| (valid[l] - rolled[l]) * parts[l]).sum();
                 if let Ok(mut sum) = sums[block].lock() {
@@ -289,8 +364,13 @@ impl RolloutTrainer {
             for i in 0..dim {
                 let d = self.latent.get(i, q) - self.latent.get(i, points + q);
                 sum += f64::from(d * d);
-                self.latent_bar.set(i, q, self.latent_bar.get(i, q) + factor * d);
-                self.latent_bar.set(i, points + q, self.latent_bar.get(i, points + q) - factor * d);
+                self.latent_bar
+                    .set(i, q, self.latent_bar.get(i, q) + factor * d);
+                self.latent_bar.set(
+                    i,
+                    points + q,
+                    self.latent_bar.get(i, points + q) - factor * d,
+                );
             }
         }
         sum * f64::from(scale)
@@ -298,53 +378,63 @@ impl RolloutTrainer {
 }
 
 /// Sum over species of weight × penalty per lane, and `factor` × its derivative in `bar`.
-#[inline(always)]
-fn penalise(
+struct Residuals<'a> {
     penalty: Penalty,
-    output: &[[f32; LANES]],
-    target: &[[f32; LANES]],
-    weights: &[f32],
-    factor: &[f32; LANES],
-    bar: &mut [[f32; LANES]],
-) -> [f32; LANES] {
-    match penalty {
-        Penalty::Square => each(output, target, weights, factor, bar, |d| (d * d, 2.0 * d)),
-        Penalty::Absolute { epsilon } => {
-            let e = (epsilon * epsilon) as f32;
-            each(output, target, weights, factor, bar, |d| {
-                let root = (d * d + e).sqrt();
-                (root, d / root)
-            })
-        }
-        Penalty::LogCosh => each(output, target, weights, factor, bar, |d| {
-            let a = d.abs();
-            (a + (-2.0 * a).exp().ln_1p() - std::f32::consts::LN_2, d.tanh())
-        }),
-        Penalty::LogSquare { epsilon } => {
-            let e = (1.0 / (epsilon * epsilon)) as f32;
-            each(output, target, weights, factor, bar, |d| (0.5 * (d * d * e).ln_1p(), d * e / (1.0 + d * d * e)))
+    output: &'a [[f32; LANES]],
+    target: &'a [[f32; LANES]],
+    weights: &'a [f32],
+    factor: &'a [f32; LANES],
+    bar: &'a mut [[f32; LANES]],
+}
+
+impl Kernel for Residuals<'_> {
+    type Output = [f32; LANES];
+    #[inline(always)]
+    fn run(self) -> [f32; LANES] {
+        match self.penalty {
+            Penalty::Square => self.each(|d| (d * d, 2.0 * d)),
+            Penalty::Absolute { epsilon } => {
+                let e = (epsilon * epsilon) as f32;
+                self.each(|d| {
+                    let root = (d * d + e).sqrt();
+                    (root, d / root)
+                })
+            }
+            Penalty::LogCosh => self.each(|d| {
+                let a = d.abs();
+                (
+                    a + (-2.0 * a).exp().ln_1p() - std::f32::consts::LN_2,
+                    d.tanh(),
+                )
+            }),
+            Penalty::LogSquare { epsilon } => {
+                let e = (1.0 / (epsilon * epsilon)) as f32;
+                self.each(|d| (0.5 * (d * d * e).ln_1p(), d * e / (1.0 + d * d * e)))
+            }
         }
     }
 }
 
-#[inline(always)]
-fn each(
-    output: &[[f32; LANES]],
-    target: &[[f32; LANES]],
-    weights: &[f32],
-    factor: &[f32; LANES],
-    bar: &mut [[f32; LANES]],
-    penalty: impl Fn(f32) -> (f32, f32),
-) -> [f32; LANES] {
-    let mut sum = [0.0; LANES];
-    for (((output, target), &weight), bar) in output.iter().zip(target).zip(weights).zip(bar) {
-        for l in 0..LANES {
-            let (value, slope) = penalty(output[l] - target[l]);
-            sum[l] += weight * value;
-            bar[l] = weight * factor[l] * slope;
+impl Residuals<'_> {
+    /// `penalty` gives value and slope.
+    #[inline(always)]
+    fn each(self, penalty: impl Fn(f32) -> (f32, f32)) -> [f32; LANES] {
+        let mut sum = [0.0; LANES];
+        for (((output, target), &weight), bar) in self
+            .output
+            .iter()
+            .zip(self.target)
+            .zip(self.weights)
+            .zip(self.bar)
+        {
+            for l in 0..LANES {
+                let (value, slope) = penalty(output[l] - target[l]);
+                sum[l] += weight * value;
+                bar[l] = weight * self.factor[l] * slope;
+            }
         }
+        sum
     }
-    sum
 }
 
 #[cfg(test)]
@@ -363,11 +453,20 @@ mod tests {
             let (m, t, s) = (m as f64, t as f64 / times as f64, s as f64);
             10f64.powf(2.0 * (0.3 * m + s).sin() * (1.0 - t) + t * (s * 0.7 + 0.1 * m).cos())
         };
-        let values = (0..models * times * species).map(|i| value(i / (times * species), i / species % times, i % species)).collect();
+        let values = (0..models * times * species)
+            .map(|i| value(i / (times * species), i / species % times, i % species))
+            .collect();
         let labels = (0..species).map(|s| format!("S{s}")).collect();
         let grid = crate::log_spaced(1e-6, 1e8, times).unwrap();
         let none = || Trajectories::empty(times, species);
-        Dataset::new(labels, grid, Trajectories::new(values, models, times, species).unwrap(), none(), none()).unwrap()
+        Dataset::new(
+            labels,
+            grid,
+            Trajectories::new(values, models, times, species).unwrap(),
+            none(),
+            none(),
+        )
+        .unwrap()
     }
 
     struct Setup {
@@ -383,12 +482,25 @@ mod tests {
             change(o);
         }
         let normalisation = Normalisation::fit(dataset.train(), config.model.scaling).unwrap();
-        let data = TrainingData::new(dataset, &normalisation, &config.model, &config.objective).unwrap();
+        let data =
+            TrainingData::new(dataset, &normalisation, &config.model, &config.objective).unwrap();
         let network = Network::new(&config.model, data.quantities).unwrap();
-        let Objective::Rollout(objective) = &config.objective else { unreachable!() };
+        let Objective::Rollout(objective) = &config.objective else {
+            unreachable!()
+        };
         let trainer = RolloutTrainer::new(objective, &network, &data, 1).unwrap();
-        let params = network.initialise(config.model.coefficient_start, &mut ChaCha8Rng::seed_from_u64(3)).unwrap();
-        Setup { network, data, trainer, params }
+        let params = network
+            .initialise(
+                config.model.coefficient_start,
+                &mut ChaCha8Rng::seed_from_u64(3),
+            )
+            .unwrap();
+        Setup {
+            network,
+            data,
+            trainer,
+            params,
+        }
     }
 
     #[test]
@@ -409,24 +521,45 @@ mod tests {
                 }
             });
             let mut gradient = vec![0f32; s.params.len()];
-            s.trainer.step(5, &s.network, &s.data, &s.params, &mut gradient).unwrap();
+            s.trainer
+                .step(5, &s.network, &s.data, &s.params, &mut gradient)
+                .unwrap();
             // Along the gradient of each part, and along an arbitrary direction.
-            let ranges = [s.network.encoder_range(), s.network.decoder_range(), s.network.dynamics_range(), 0..s.params.len()];
+            let ranges = [
+                s.network.encoder_range(),
+                s.network.decoder_range(),
+                s.network.dynamics_range(),
+                0..s.params.len(),
+            ];
             for range in ranges {
-                let norm = gradient[range.clone()].iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+                let norm = gradient[range.clone()]
+                    .iter()
+                    .map(|g| f64::from(*g).powi(2))
+                    .sum::<f64>()
+                    .sqrt();
                 let mut loss = |h: f64| {
                     let mut p = s.params.clone();
                     for i in range.clone() {
                         p[i] += (h * f64::from(gradient[i]) / norm) as f32;
                     }
                     let mut unused = vec![0f32; p.len()];
-                    s.trainer.step(5, &s.network, &s.data, &p, &mut unused).unwrap().total
+                    s.trainer
+                        .step(5, &s.network, &s.data, &p, &mut unused)
+                        .unwrap()
+                        .total
                 };
                 let h = 2e-2;
-                let (near, far) = ((loss(h / 2.0) - loss(-h / 2.0)) / h, (loss(h) - loss(-h)) / (2.0 * h));
+                let (near, far) = (
+                    (loss(h / 2.0) - loss(-h / 2.0)) / h,
+                    (loss(h) - loss(-h)) / (2.0 * h),
+                );
                 // Richardson: the loss is single precision, so the step must be large.
                 let slope = (4.0 * near - far) / 3.0;
-                assert!((slope / norm - 1.0).abs() < 5e-3, "{penalty:?} {range:?}: {slope} {norm}");
+                // A loss of order 1 in single precision leaves noise of a few 1e-6 in the quotient.
+                assert!(
+                    (slope - norm).abs() < 5e-3 * norm + 1e-5,
+                    "{penalty:?} {range:?}: {slope} {norm}"
+                );
             }
         }
     }
@@ -440,7 +573,16 @@ mod tests {
         let (network, data, trainer, params) = (&s.network, &s.data, &mut s.trainer, &mut s.params);
         let mut muon = Muon::new(&network.views(), params.len()).unwrap();
         let mut gradient = vec![0f32; params.len()];
-        let names = ["draw", "encode", "roll", "targets", "decode+reverse", "lift reverse", "whole step", "muon"];
+        let names = [
+            "draw",
+            "encode",
+            "roll",
+            "targets",
+            "decode+reverse",
+            "lift reverse",
+            "whole step",
+            "muon",
+        ];
         let mut best = [f64::INFINITY; 8];
         for step in 0..200 {
             gradient.fill(0.0);
@@ -460,13 +602,21 @@ mod tests {
             lap(3);
             trainer.decode(network, params, &mut gradient).unwrap();
             lap(4);
-            trainer.latent_bar.reshape(network.latent_dim(), trainer.latent.samples());
+            trainer
+                .latent_bar
+                .reshape(network.latent_dim(), trainer.latent.samples());
             for block in 0..trainer.latent.blocks() {
-                network.lift_reverse(trainer.latent.block(block), trainer.lifted_bar.block(block), trainer.latent_bar.block_mut(block));
+                network.lift_reverse(
+                    trainer.latent.block(block),
+                    trainer.lifted_bar.block(block),
+                    trainer.latent_bar.block_mut(block),
+                );
             }
             lap(5);
             gradient.fill(0.0);
-            trainer.step(step, network, data, params, &mut gradient).unwrap();
+            trainer
+                .step(step, network, data, params, &mut gradient)
+                .unwrap();
             lap(6);
             muon.step(1e-3, params, &gradient).unwrap();
             lap(7);

@@ -165,8 +165,15 @@ impl Trainer {
     ) -> Result<[(&'static str, f64); 5], Error> {
         Ok(match self {
             Self::Derivative(trainer) => {
-                let (total, [l0, l1, l2, l3]) = trainer.step(step, network, data, params, gradient)?;
-                [("total", total), ("l0", l0), ("l1", l1), ("l2", l2), ("l3", l3)]
+                let (total, [l0, l1, l2, l3]) =
+                    trainer.step(step, network, data, params, gradient)?;
+                [
+                    ("total", total),
+                    ("l0", l0),
+                    ("l1", l1),
+                    ("l2", l2),
+                    ("l3", l3),
+                ]
             }
             Self::Rollout(trainer) => {
                 let l = trainer.step(step, network, data, params, gradient)?;
@@ -206,17 +213,37 @@ pub(super) struct Session<'d> {
 /// # Errors
 /// [`Error::Option`] and [`Error::Empty`] for what cannot be trained, [`Error::Diverged`] when the loss stays non-finite however small
 /// the rate, [`Error::Layers`] and [`Error::Model`] for checkpoints that cannot be written or do not fit.
-pub fn train(dataset: &Dataset, config: &TrainConfig, control: &mut TrainControl<'_>) -> Result<Trained, Error> {
+pub fn train(
+    dataset: &Dataset,
+    config: &TrainConfig,
+    control: &mut TrainControl<'_>,
+) -> Result<Trained, Error> {
     config.validate()?;
     let normalisation = Normalisation::fit(dataset.train(), config.model.scaling)?;
     let data = TrainingData::new(dataset, &normalisation, &config.model, &config.objective)?;
     let network = Network::new(&config.model, data.quantities)?;
     let mut trainer = match &config.objective {
-        Objective::Derivatives(o) => Trainer::Derivative(Box::new(DerivativeTrainer::new(o, &network, &data, config.seed)?)),
-        Objective::Rollout(o) => Trainer::Rollout(Box::new(RolloutTrainer::new(o, &network, &data, config.seed)?)),
+        Objective::Derivatives(o) => Trainer::Derivative(Box::new(DerivativeTrainer::new(
+            o,
+            &network,
+            &data,
+            config.seed,
+        )?)),
+        Objective::Rollout(o) => Trainer::Rollout(Box::new(RolloutTrainer::new(
+            o,
+            &network,
+            &data,
+            config.seed,
+        )?)),
     };
     let mut optimiser = Optimiser::new(&config.optimiser, config.steps, &network)?;
-    let session = Session { dataset, config: config.clone(), network, normalisation, data };
+    let session = Session {
+        dataset,
+        config: config.clone(),
+        network,
+        normalisation,
+        data,
+    };
     let mut state = match &control.checkpoint {
         Some(path) if control.resume => session.load(path, &optimiser)?,
         _ => session.begin(&optimiser)?,
@@ -228,17 +255,31 @@ pub fn train(dataset: &Dataset, config: &TrainConfig, control: &mut TrainControl
 impl Session<'_> {
     fn begin(&self, optimiser: &Optimiser) -> Result<State, Error> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.config.seed);
-        let params = self.network.initialise(self.config.model.coefficient_start, &mut rng)?;
-        let average = if self.config.optimiser.average > 0.0 { params.clone() } else { Vec::new() };
+        let params = self
+            .network
+            .initialise(self.config.model.coefficient_start, &mut rng)?;
+        let average = if self.config.optimiser.average > 0.0 {
+            params.clone()
+        } else {
+            Vec::new()
+        };
         let memory = optimiser.memory();
-        let good = Good { step: 0, params: params.clone(), average: average.clone(), memory: memory.clone() };
+        let good = Good {
+            step: 0,
+            params: params.clone(),
+            average: average.clone(),
+            memory: memory.clone(),
+        };
         Ok(State {
             step: 0,
             best: params.clone(),
             params,
             average,
             memory,
-            progress: Progress { rate_factor: 1.0, ..Progress::default() },
+            progress: Progress {
+                rate_factor: 1.0,
+                ..Progress::default()
+            },
             good: Box::new(good),
         })
     }
@@ -252,26 +293,43 @@ impl Session<'_> {
     ) -> Result<Trained, Error> {
         let (started, before) = (Instant::now(), state.progress.seconds);
         let first = state.step;
-        let total = control.benchmark_steps.map_or(self.config.steps, |n| state.step + n);
+        let total = control
+            .benchmark_steps
+            .map_or(self.config.steps, |n| state.step + n);
         let per_epoch = trainer.steps_per_epoch(&self.data) as f64;
         let mut gradient = vec![0f32; state.params.len()];
         let mut aside = 0.0;
         let mut taken = 0u64;
         let stopped = loop {
             if state.step >= total {
-                break if control.benchmark_steps.is_some() { Stop::Benchmark } else { Stop::Finished };
+                break if control.benchmark_steps.is_some() {
+                    Stop::Benchmark
+                } else {
+                    Stop::Finished
+                };
             }
             if control.cancel.is_some_and(|c| c.load(Ordering::Relaxed)) {
                 break Stop::Cancelled;
             }
             gradient.fill(0.0);
-            let losses = trainer.step(state.step, &self.network, &self.data, &state.params, &mut gradient)?;
+            let losses = trainer.step(
+                state.step,
+                &self.network,
+                &self.data,
+                &state.params,
+                &mut gradient,
+            )?;
             taken += 1;
             if !losses[0].1.is_finite() || !autodiff_ae::all_finite(&gradient) {
                 self.retreat(state, optimiser, losses[0].1)?;
                 continue;
             }
-            optimiser.step(state.step, state.progress.rate_factor, &mut state.params, &mut gradient)?;
+            optimiser.step(
+                state.step,
+                state.progress.rate_factor,
+                &mut state.params,
+                &mut gradient,
+            )?;
             self.average(state);
             state.step += 1;
             for (name, value) in losses.into_iter().filter(|l| !l.0.is_empty()) {
@@ -315,7 +373,11 @@ impl Session<'_> {
             self.save(path, state)?;
         }
         if state.progress.best_validation.is_none() {
-            state.best.clone_from(if state.average.is_empty() { &state.params } else { &state.average });
+            state.best.clone_from(if state.average.is_empty() {
+                &state.params
+            } else {
+                &state.average
+            });
             state.progress.best_step = state.step;
         }
         debug_assert!(state.step >= first || state.progress.retries > 0);
@@ -333,18 +395,31 @@ impl Session<'_> {
             return;
         }
         // Early on the average follows faster: its first values are random.
-        let decay = self.config.optimiser.average.min((1.0 + state.step as f64) / (10.0 + state.step as f64)) as f32;
+        let decay = self
+            .config
+            .optimiser
+            .average
+            .min((1.0 + state.step as f64) / (10.0 + state.step as f64)) as f32;
         for (a, p) in state.average.iter_mut().zip(&state.params) {
             *a += (1.0 - decay) * (p - *a);
         }
     }
 
     /// Back to the last state that was fine, with half the learning rate.
-    fn retreat(&self, state: &mut State, optimiser: &mut Optimiser, loss: f64) -> Result<(), Error> {
+    fn retreat(
+        &self,
+        state: &mut State,
+        optimiser: &mut Optimiser,
+        loss: f64,
+    ) -> Result<(), Error> {
         let progress = &mut state.progress;
         progress.retries += 1;
         if progress.retries > MOST_RETRIES {
-            return Err(Error::Diverged { step: state.step as usize, retries: MOST_RETRIES, loss });
+            return Err(Error::Diverged {
+                step: state.step as usize,
+                retries: MOST_RETRIES,
+                loss,
+            });
         }
         progress.rate_factor *= 0.5;
         progress.sums.clear();
@@ -356,8 +431,18 @@ impl Session<'_> {
     }
 
     /// Validates, records, keeps the best; whether training has come to a standstill.
-    fn review(&self, state: &mut State, rate: f64, per_epoch: f64, control: &mut TrainControl<'_>) -> Result<bool, Error> {
-        let current = if state.average.is_empty() { &state.params } else { &state.average };
+    fn review(
+        &self,
+        state: &mut State,
+        rate: f64,
+        per_epoch: f64,
+        control: &mut TrainControl<'_>,
+    ) -> Result<bool, Error> {
+        let current = if state.average.is_empty() {
+            &state.params
+        } else {
+            &state.average
+        };
         let validation = self.validate(current, state)?;
         let (progress, step) = (&mut state.progress, state.step);
         if let Some(score) = validation
@@ -372,14 +457,26 @@ impl Session<'_> {
         let settling = optimiser.schedule == RateSchedule::Constant || rate < 0.1 * optimiser.rate;
         // The score is a logarithm: a thousandth of a factor in the error counts as progress.
         match (validation, progress.reference) {
-            (Some(score), Some(reference)) if score > reference - IMPROVEMENT => progress.waited += u64::from(settling),
+            (Some(score), Some(reference)) if score > reference - IMPROVEMENT => {
+                progress.waited += u64::from(settling)
+            }
             (Some(score), _) => (progress.reference, progress.waited) = (Some(score), 0),
             (None, _) => {}
         }
         let count = progress.summed.max(1) as f64;
-        let losses = std::mem::take(&mut progress.sums).into_iter().map(|(name, sum)| (name, sum / count)).collect();
+        let losses = std::mem::take(&mut progress.sums)
+            .into_iter()
+            .map(|(name, sum)| (name, sum / count))
+            .collect();
         progress.summed = 0;
-        let record = Record { step, epoch: step as f64 / per_epoch, losses, validation, rate, seconds: progress.seconds };
+        let record = Record {
+            step,
+            epoch: step as f64 / per_epoch,
+            losses,
+            validation,
+            rate,
+            seconds: progress.seconds,
+        };
         if let Some(report) = &mut control.report {
             report(&record);
         }
@@ -400,8 +497,18 @@ impl Session<'_> {
             return Ok(None);
         }
         let surrogate = self.surrogate(params.to_vec(), state);
-        let predicted = surrogate.predict(val, self.dataset.timesteps(), Start::First, &Control::default())?;
-        let evaluation = Evaluation::new(self.dataset.labels(), val, &predicted.trajectories, &predicted.first)?;
+        let predicted = surrogate.predict(
+            val,
+            self.dataset.timesteps(),
+            Start::First,
+            &Control::default(),
+        )?;
+        let evaluation = Evaluation::new(
+            self.dataset.labels(),
+            val,
+            &predicted.trajectories,
+            &predicted.first,
+        )?;
         Ok(Some(evaluation.average()).filter(|score| score.is_finite()))
     }
 

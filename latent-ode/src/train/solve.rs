@@ -4,7 +4,7 @@
 //! second; fixed steps on the grid give both without rejected steps. Predictions use the adaptive solver, and so does validation:
 //! a step too coarse would show there.
 
-use autodiff_ae::vectorised;
+use autodiff_ae::{Kernel, vectorised_kernel};
 use rayon::prelude::*;
 
 use crate::{MassAction, mass_action::Number};
@@ -35,13 +35,18 @@ struct Chunk<T> {
 
 impl<T: Number> LatentSolve<T> {
     pub fn new(dim: usize, substeps: usize) -> Self {
-        Self { dim, substeps, chunks: Vec::new() }
+        Self {
+            dim,
+            substeps,
+            chunks: Vec::new(),
+        }
     }
 
     /// Prepares for trajectories that start at the grid points `starts` and are wanted up to `lengths` intervals later.
     pub fn prepare(&mut self, grid: &[f64], starts: &[usize], lengths: &[usize], reactions: usize) {
         let (dim, substeps) = (self.dim, self.substeps);
-        self.chunks.resize_with(starts.len().div_ceil(WIDTH), Chunk::default);
+        self.chunks
+            .resize_with(starts.len().div_ceil(WIDTH), Chunk::default);
         for (c, chunk) in self.chunks.iter_mut().enumerate() {
             let members = c * WIDTH..((c + 1) * WIDTH).min(starts.len());
             chunk.intervals = members.clone().map(|m| lengths[m]).max().unwrap_or(0);
@@ -53,7 +58,9 @@ impl<T: Number> LatentSolve<T> {
                     // Beyond the end of the grid a lane stands still.
                     let at = starts[m] + interval;
                     if at + 1 < grid.len() {
-                        h[m % WIDTH] = <T as autodiff_ae::Scalar>::of((grid[at + 1] - grid[at]) / substeps as f64);
+                        h[m % WIDTH] = <T as autodiff_ae::Scalar>::of(
+                            (grid[at + 1] - grid[at]) / substeps as f64,
+                        );
                     }
                 }
                 chunk.h.extend(std::iter::repeat_n(h, substeps));
@@ -94,14 +101,29 @@ impl<T: Number> LatentSolve<T> {
     /// Solves all trajectories, with rate coefficients `k`.
     pub fn forward(&mut self, dynamics: &MassAction, k: &[T]) {
         let dim = self.dim;
-        self.run(|chunk| vectorised(|| chunk.forward(dynamics, k, dim)));
+        self.run(|chunk| {
+            vectorised_kernel(Forward {
+                chunk,
+                dynamics,
+                k,
+                dim,
+            })
+        });
     }
 
     /// The reverse of [`LatentSolve::forward`]: turns the cotangents of the outputs into those of the initial states, and adds those
     /// of the rate coefficients to `k_bar`.
     pub fn reverse(&mut self, dynamics: &MassAction, k: &[T], k_bar: &mut [T]) {
         let (dim, substeps) = (self.dim, self.substeps);
-        self.run(|chunk| vectorised(|| chunk.reverse(dynamics, k, dim, substeps)));
+        self.run(|chunk| {
+            vectorised_kernel(Reverse {
+                chunk,
+                dynamics,
+                k,
+                dim,
+                substeps,
+            })
+        });
         for chunk in &self.chunks {
             for (sum, lanes) in k_bar.iter_mut().zip(&chunk.k_bar) {
                 for &lane in lanes {
@@ -120,14 +142,30 @@ impl<T: Number> LatentSolve<T> {
     }
 }
 
-impl<T: Number> Chunk<T> {
+struct Forward<'a, T> {
+    chunk: &'a mut Chunk<T>,
+    dynamics: &'a MassAction,
+    k: &'a [T],
+    dim: usize,
+}
+
+impl<T: Number> Kernel for Forward<'_, T> {
+    type Output = ();
     #[inline(always)]
-    fn forward(&mut self, dynamics: &MassAction, k: &[T], dim: usize) {
+    fn run(self) {
+        let Self {
+            chunk: Chunk {
+                h, stages, scratch, ..
+            },
+            dynamics,
+            k,
+            dim,
+        } = self;
         let (half, sixth, third) = (num::<T>(0.5), num::<T>(1.0 / 6.0), num::<T>(1.0 / 3.0));
-        for (step, h) in self.h.iter().enumerate() {
-            let (stages, after) = self.stages[4 * step * dim..].split_at_mut(4 * dim);
+        for (step, h) in h.iter().enumerate() {
+            let (stages, after) = stages[4 * step * dim..].split_at_mut(4 * dim);
             let next = &mut after[..dim];
-            let slope = &mut self.scratch[..dim];
+            let slope = &mut scratch[..dim];
             next.copy_from_slice(&stages[..dim]);
             for s in 0..4 {
                 let (done, rest) = stages.split_at_mut((s + 1) * dim);
@@ -147,11 +185,36 @@ impl<T: Number> Chunk<T> {
             }
         }
     }
+}
 
+struct Reverse<'a, T> {
+    chunk: &'a mut Chunk<T>,
+    dynamics: &'a MassAction,
+    k: &'a [T],
+    dim: usize,
+    substeps: usize,
+}
+
+impl<T: Number> Kernel for Reverse<'_, T> {
+    type Output = ();
     #[inline(always)]
-    fn reverse(&mut self, dynamics: &MassAction, k: &[T], dim: usize, substeps: usize) {
+    fn run(self) {
+        let Self {
+            chunk,
+            dynamics,
+            k,
+            dim,
+            substeps,
+        } = self;
         let (half, sixth, third) = (num::<T>(0.5), num::<T>(1.0 / 6.0), num::<T>(1.0 / 3.0));
-        let Self { intervals, h, stages, z_bar, k_bar, scratch } = self;
+        let Chunk {
+            intervals,
+            h,
+            stages,
+            z_bar,
+            k_bar,
+            scratch,
+        } = chunk;
         // λ: cotangent of the state after the step in hand. After the loop that of the initial state.
         let (lambda, rest) = scratch.split_at_mut(dim);
         let (slope_bar, rest) = rest.split_at_mut(dim);
@@ -170,7 +233,11 @@ impl<T: Number> Chunk<T> {
                 };
                 for i in 0..dim {
                     for l in 0..WIDTH {
-                        let of_stage = if s == 3 { T::zero() } else { reach * stage_bar[i][l] };
+                        let of_stage = if s == 3 {
+                            T::zero()
+                        } else {
+                            reach * stage_bar[i][l]
+                        };
                         slope_bar[i][l] = h[l] * (weight * lambda[i][l] + of_stage);
                     }
                 }
@@ -231,7 +298,9 @@ mod tests {
     }
 
     fn numbers(n: usize, seed: f64) -> Vec<f64> {
-        (0..n).map(|i| 0.2 + (seed + 1.7 * i as f64).sin().powi(2)).collect()
+        (0..n)
+            .map(|i| 0.2 + (seed + 1.7 * i as f64).sin().powi(2))
+            .collect()
     }
 
     #[test]
@@ -242,10 +311,20 @@ mod tests {
             let outputs = GRID[STARTS[m]..=STARTS[m] + LENGTHS[m]].to_vec();
             let span = (outputs[0], outputs[LENGTHS[m]]);
             let options = Options::default().rtol(1e-11).atol(1e-13).outputs(outputs);
-            let truth = solve(&dynamics().system(&k), &Tsit5, span, &z[5 * m..5 * m + 5], &options).unwrap();
+            let truth = solve(
+                &dynamics().system(&k),
+                &Tsit5,
+                span,
+                &z[5 * m..5 * m + 5],
+                &options,
+            )
+            .unwrap();
             for offset in 0..=LENGTHS[m] {
                 for i in 0..5 {
-                    assert!((found.get(m, offset, i) - truth.state(offset)[i]).abs() < 1e-7, "{m} {offset} {i}");
+                    assert!(
+                        (found.get(m, offset, i) - truth.state(offset)[i]).abs() < 1e-7,
+                        "{m} {offset} {i}"
+                    );
                 }
             }
         }
@@ -255,10 +334,20 @@ mod tests {
     fn reverse_is_the_gradient() {
         let (z, k) = (numbers(15, 0.7), numbers(12, 0.2));
         // A functional of outputs spread over the grid, its own start among them.
-        let points = [(0, 0, 1, 0.4), (0, 3, 2, 1.0), (0, 6, 4, -0.7), (1, 2, 0, 1.3), (1, 1, 3, 0.6), (2, 3, 1, -1.1)];
+        let points = [
+            (0, 0, 1, 0.4),
+            (0, 3, 2, 1.0),
+            (0, 6, 4, -0.7),
+            (1, 2, 0, 1.3),
+            (1, 1, 3, 0.6),
+            (2, 3, 1, -1.1),
+        ];
         let value = |z: &[f64], k: &[f64]| {
             let s = run(z, k, 2);
-            points.iter().map(|&(m, o, i, w)| w * s.get(m, o, i)).sum::<f64>()
+            points
+                .iter()
+                .map(|&(m, o, i, w)| w * s.get(m, o, i))
+                .sum::<f64>()
         };
         let mut s = run(&z, &k, 2);
         for (m, o, i, w) in points {
@@ -270,11 +359,19 @@ mod tests {
         for c in 0..27 {
             let shifted = |d: f64| {
                 let (mut z, mut k) = (z.clone(), k.clone());
-                if c < 15 { z[c] += d } else { k[c - 15] += d }
+                if c < 15 {
+                    z[c] += d
+                } else {
+                    k[c - 15] += d
+                }
                 value(&z, &k)
             };
             let expected = (shifted(h) - shifted(-h)) / (2.0 * h);
-            let found = if c < 15 { s.initial_bar(c / 5, c % 5) } else { k_bar[c - 15] };
+            let found = if c < 15 {
+                s.initial_bar(c / 5, c % 5)
+            } else {
+                k_bar[c - 15]
+            };
             assert!((found - expected).abs() < 1e-7, "{c}: {found} {expected}");
         }
     }
