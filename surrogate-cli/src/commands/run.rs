@@ -30,7 +30,7 @@ pub struct Run {
     /// Configuration, as a run leaves it in config.toml; other options change it.
     #[arg(long, value_name = "FILE.toml")]
     pub config: Option<PathBuf>,
-    /// Folder to write; it must not hold a run yet [default: runs/<recipe>-seed<seed>, numbered where it exists].
+    /// Folder to write; it must not hold a run yet [default: runs/RECIPE-seedN, numbered where it exists].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Go on with an interrupted run, by its own configuration.
