@@ -6,7 +6,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// One dense layer y = σ(W x + b).
+/// One dense layer y = σ(W x + b), or y = x + σ(W x + b).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layer {
     /// Length of x.
@@ -15,6 +15,8 @@ pub struct Layer {
     pub outputs: usize,
     /// σ.
     pub activation: Activation,
+    /// Whether x is added to the output (He et al. 2016); inputs and outputs are then equally many.
+    pub residual: bool,
     /// Where W begins in the parameters of the network: `outputs` rows of `inputs` numbers.
     pub(crate) weight: usize,
 }
@@ -39,6 +41,9 @@ pub struct MlpShape {
     pub widths: Vec<usize>,
     /// One per layer: `widths.len() - 1`.
     pub activations: Vec<Activation>,
+    /// Whether hidden layers (all but the last) with as many outputs as inputs add their input to their output.
+    #[serde(default)]
+    pub residual: bool,
 }
 
 /// A named tensor inside the flat parameter vector.
@@ -57,6 +62,7 @@ pub struct ParamView {
 pub struct Mlp {
     layers: Vec<Layer>,
     param_len: usize,
+    residual: bool,
 }
 
 impl Mlp {
@@ -72,6 +78,7 @@ impl Mlp {
         Self::from_shape(&MlpShape {
             widths: widths.to_vec(),
             activations,
+            residual: false,
         })
     }
 
@@ -83,6 +90,7 @@ impl Mlp {
         let MlpShape {
             widths,
             activations,
+            residual,
         } = shape;
         if widths.len() < 2 || widths.contains(&0) {
             return Err(Error::Shape(format!(
@@ -100,18 +108,24 @@ impl Mlp {
         let layers = widths
             .windows(2)
             .zip(activations)
-            .map(|(w, &activation)| {
+            .enumerate()
+            .map(|(l, (w, &activation))| {
                 let layer = Layer {
                     inputs: w[0],
                     outputs: w[1],
                     activation,
+                    residual: *residual && w[0] == w[1] && l + 1 < activations.len(),
                     weight: param_len,
                 };
                 param_len += w[0] * w[1] + w[1];
                 layer
             })
             .collect();
-        Ok(Self { layers, param_len })
+        Ok(Self {
+            layers,
+            param_len,
+            residual: *residual,
+        })
     }
 
     /// The shape, as a configuration file holds it.
@@ -121,7 +135,20 @@ impl Mlp {
         MlpShape {
             widths,
             activations: self.layers.iter().map(|l| l.activation).collect(),
+            residual: self.residual,
         }
+    }
+
+    /// The same network with residual hidden layers: those with as many outputs as inputs compute x + σ(W x + b).
+    /// Parameters and views stay as they are.
+    #[must_use]
+    pub fn with_residual_layers(mut self) -> Self {
+        self.residual = true;
+        let hidden = self.layers.len() - 1;
+        for layer in &mut self.layers[..hidden] {
+            layer.residual = layer.inputs == layer.outputs;
+        }
+        self
     }
 
     /// The layers, first to last.

@@ -2,7 +2,7 @@
 
 use crate::batch::LANES;
 use crate::buffer::Buffer;
-use crate::simd::Panels;
+use crate::simd::{Panels, Start, vectorised};
 use crate::{Mlp, Scalar};
 use std::ops::Range;
 
@@ -74,6 +74,11 @@ pub(crate) enum Keep {
     Output,
     /// What the reverse pass needs.
     Reverse,
+}
+
+/// a += b, at the machine's full width.
+fn add<T: Scalar>(a: &mut [T], b: &[T]) {
+    vectorised(|| a.iter_mut().zip(b).for_each(|(x, y)| *x += *y));
 }
 
 /// A block of the product's operand larger than this leaves the first-level cache before its next use.
@@ -185,15 +190,15 @@ impl<T: Scalar> Tape<T> {
             for (i, o) in groups::<T>(blocks, layer.inputs, layer.outputs, layer.inputs) {
                 table.product(
                     &weights.forward[l],
-                    true,
+                    Start::Bias,
                     &x[i.clone()],
                     &mut tape.value[o.clone()],
                 );
                 if tangent.is_some() {
                     table.product(
                         &weights.forward[l],
-                        false,
-                        &tx[i],
+                        Start::Zero,
+                        &tx[i.clone()],
                         &mut tape.tangent[o.clone()],
                     );
                     table.activate_tangent(
@@ -201,11 +206,17 @@ impl<T: Scalar> Tape<T> {
                         &mut tape.value[o.clone()],
                         &mut tape.slope[o.clone()],
                         &mut tape.tangent[o.clone()],
-                        &mut tape.curve[o],
+                        &mut tape.curve[o.clone()],
                     );
+                    if layer.residual {
+                        add(&mut tape.tangent[o.clone()], &tx[i.clone()]);
+                    }
                 } else {
                     let slope = (keep == Keep::Reverse).then(|| &mut tape.slope[o.clone()]);
-                    table.activate(layer.activation, &mut tape.value[o], slope);
+                    table.activate(layer.activation, &mut tape.value[o.clone()], slope);
+                }
+                if layer.residual {
+                    add(&mut tape.value[o], &x[i]);
                 }
             }
         }
@@ -257,24 +268,24 @@ impl<T: Scalar> Tape<T> {
             let [bar, next] = &mut self.bar;
             let [tangent_bar, tangent_next] = &mut self.tangent_bar;
             for (i, o) in groups::<T>(self.blocks, layer.inputs, layer.outputs, layer.outputs) {
+                // A residual layer hands its cotangent through beside the product.
+                let skip = go_on && layer.residual;
+                let start = if skip { Start::Output } else { Start::Zero };
+                if skip {
+                    next[i.clone()].copy_from_slice(&bar[o.clone()]);
+                    if self.with_tangent {
+                        tangent_next[i.clone()].copy_from_slice(&tangent_bar[o.clone()]);
+                    }
+                }
                 let tangents = self
                     .with_tangent
                     .then(|| (&mut tangent_bar[o.clone()], &tape.curve[o.clone()]));
                 table.activate_reverse(&mut bar[o.clone()], &tape.slope[o.clone()], tangents);
                 if go_on {
-                    table.product(
-                        &weights.reverse[l],
-                        false,
-                        &bar[o.clone()],
-                        &mut next[i.clone()],
-                    );
+                    let panels = &weights.reverse[l];
+                    table.product(panels, start, &bar[o.clone()], &mut next[i.clone()]);
                     if self.with_tangent {
-                        table.product(
-                            &weights.reverse[l],
-                            false,
-                            &tangent_bar[o],
-                            &mut tangent_next[i],
-                        );
+                        table.product(panels, start, &tangent_bar[o], &mut tangent_next[i]);
                     }
                 }
             }

@@ -4,7 +4,7 @@
 mod common;
 
 use autodiff_ae::{
-    Activation, Batch, LossConfig, LossWeights, LossWorkspace, Mlp, Reduction, Samples,
+    Activation, Autoencoder, Batch, LossConfig, LossWeights, LossWorkspace, Mlp, Reduction, Samples,
 };
 use common::{MASSES, MassAction, model, reactions, stoichiometry, uniform};
 use dfdx::prelude::*;
@@ -96,14 +96,25 @@ where
     for (layer, (w, b)) in mlp.layers().iter().zip(layers) {
         let shape = (x.shape().0, layer.outputs);
         let transposed = || w.retaped::<OwnedTape<E, Cpu>>().permute::<_, Axes2<1, 0>>();
+        let skip = layer.residual.then(|| (again(&x), again(&t)));
         let u = x.matmul(transposed())
             + b.retaped::<OwnedTape<E, Cpu>>()
                 .broadcast_like::<_, Axis<0>>(&shape);
         let ut = t.matmul(transposed());
         let (a, slope) = activate(layer.activation, u, dev);
         (x, t) = (a, ut * slope);
+        if let Some((sx, st)) = skip {
+            (x, t) = (x + sx, t + st);
+        }
     }
     (x, t)
+}
+
+/// The same model with residual hidden layers.
+fn with_residual_layers(model: &Autoencoder) -> Autoencoder {
+    let [e, d] = [model.encoder(), model.decoder()].map(|m| m.clone().with_residual_layers());
+    assert!(e.layers().iter().any(|l| l.residual) && d.layers().iter().any(|l| l.residual));
+    Autoencoder::new(e, d).unwrap()
 }
 
 macro_rules! against_dfdx {
@@ -112,11 +123,17 @@ macro_rules! against_dfdx {
             activation: Activation,
             last: [Activation; 2],
             reduction: Reduction,
-            features: usize,
-            samples: usize,
+            [features, samples]: [usize; 2],
+            hidden: &[usize],
         ) {
+            let residual = hidden.windows(2).any(|w| w[0] == w[1]);
             let (dev, seed) = (Cpu::default(), 7);
-            let (model, params) = model::<$t>(features, &[13, 8], activation, last, seed);
+            let (model, params) = model::<$t>(features, hidden, activation, last, seed);
+            let model = if residual {
+                with_residual_layers(&model)
+            } else {
+                model
+            };
             let x = uniform::<$t>(features * samples, 11);
             let xdot = uniform::<$t>(features * samples, 12);
             let c = uniform::<$t>(samples, 13);
@@ -246,17 +263,25 @@ const LASTS: [[Activation; 2]; 2] = [
 fn f64_losses_and_gradients_equal_dfdx_to_1e_10() {
     for activation in Activation::ALL {
         for last in LASTS {
-            check_f64(activation, last, Reduction::Mean, 7, 41);
+            check_f64(activation, last, Reduction::Mean, [7, 41], &[13, 8]);
+            check_f64(activation, last, Reduction::Mean, [7, 41], &[14, 14, 14, 9]);
         }
     }
-    check_f64(Activation::Silu, LASTS[1], Reduction::Sum, 29, 300);
+    check_f64(
+        Activation::Silu,
+        LASTS[1],
+        Reduction::Sum,
+        [29, 300],
+        &[13, 8],
+    );
 }
 
 #[test]
 fn f32_losses_and_gradients_equal_dfdx_to_1e_4() {
     for activation in Activation::ALL {
         for last in LASTS {
-            check_f32(activation, last, Reduction::Mean, 7, 41);
+            check_f32(activation, last, Reduction::Mean, [7, 41], &[13, 8]);
+            check_f32(activation, last, Reduction::Mean, [7, 41], &[14, 14, 9]);
         }
     }
 }

@@ -195,9 +195,16 @@ proptest! {
         hidden in activations(),
         last in activations(),
         samples in 1_usize..300,
+        residual in any::<bool>(),
         seed in 0_u64..1000,
     ) {
-        let net = Mlp::new(&widths, hidden, last).unwrap();
+        let mut net = Mlp::new(&widths, hidden, last).unwrap();
+        if residual {
+            // One layer twice makes the second residual.
+            let mut widths = widths.clone();
+            widths.insert(1, widths[1]);
+            net = Mlp::new(&widths, hidden, last).unwrap().with_residual_layers();
+        }
         let (fi, fo) = (net.inputs(), net.outputs());
         let params = uniform::<f64>(net.param_len(), seed);
         let batch = |f: usize, s: u64| Batch::from_columns(&uniform::<f64>(f * samples, seed + s), f, samples).unwrap();

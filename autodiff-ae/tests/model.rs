@@ -39,6 +39,33 @@ fn views_tile_the_flat_vector_in_order() {
 }
 
 #[test]
+fn a_residual_network_keeps_its_parameters_and_says_so_in_its_shape() {
+    let plain = Mlp::new(&[6, 6, 8, 8, 8], Activation::Silu, Activation::Identity).unwrap();
+    let net = plain.clone().with_residual_layers();
+    let residual: Vec<_> = net.layers().iter().map(|l| l.residual).collect();
+    assert_eq!(
+        residual,
+        [true, false, true, false],
+        "never the last, never where widths differ"
+    );
+    assert_eq!(net.views("m", 0), plain.views("m", 0));
+    assert_eq!(Mlp::from_shape(&net.shape()).unwrap(), net);
+    let old = r#"{"widths": [3, 3, 2], "activations": ["silu", "identity"]}"#;
+    assert!(!serde_json::from_str::<MlpShape>(old).unwrap().residual);
+    // With weights of zero and biases of zero a residual layer is the identity.
+    let net = Mlp::new(&[4, 4, 4], Activation::Silu, Activation::Identity)
+        .unwrap()
+        .with_residual_layers();
+    let mut params = vec![0.0_f64; net.param_len()];
+    let last = net.layers()[1].weight_range();
+    (0..4).for_each(|i| params[last.start + 5 * i] = 1.0);
+    let x = Batch::from_columns(&uniform(4 * 40, 1), 4, 40).unwrap();
+    let mut y = Batch::zeros(4, 40);
+    Pass::new(&net).predict(&params, &x, &mut y).unwrap();
+    assert_eq!(y.to_columns(), x.to_columns());
+}
+
+#[test]
 fn initial_weights_fill_their_interval_and_depend_on_the_seed_alone() {
     let net = Mlp::new(&[50, 200, 3], Activation::Relu, Activation::Identity).unwrap();
     let draw = |initialiser, seed| {

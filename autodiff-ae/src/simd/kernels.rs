@@ -17,10 +17,21 @@ macro_rules! with_rows {
     };
 }
 
+/// What a product is added to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// Nothing.
+    Zero,
+    /// The bias packed with the weights.
+    Bias,
+    /// What the output holds already.
+    Output,
+}
+
 /// Bytes of x that the weight gradient works on at a time: half of a 48 KiB first-level cache, which y shares.
 const COLUMN_BYTES: usize = 24 << 10;
 
-/// y = W x (+ b) on `blocks` blocks. `panels` holds W in tiles of `tile` rows: `[tile][1 + depth][row]`, the first line being b.
+/// y = W x + (nothing, b or y, by `start`) on `blocks` blocks. `panels` holds W in tiles of `tile` rows: `[tile][1 + depth][row]`, the first line being b.
 ///
 /// # Safety
 /// Instruction set detected; `panels` of ⌈rows / tile⌉ (1 + depth) tile numbers, `x` of blocks × depth × LANES,
@@ -31,7 +42,7 @@ pub(super) unsafe fn product<V: Vector>(
     tile: usize,
     rows: usize,
     depth: usize,
-    bias: bool,
+    start: Start,
     x: *const V::T,
     y: *mut V::T,
     blocks: usize,
@@ -49,7 +60,7 @@ pub(super) unsafe fn product<V: Vector>(
                     V::TILE,
                     tile,
                     [1 2 3 4 5 6 7 8 9 10 11 12],
-                    product_tile::<V, R>(panel, depth, bias, x, y, valid)
+                    product_tile::<V, R>(panel, depth, start, x, y, valid)
                 );
             }
         }
@@ -64,7 +75,7 @@ pub(super) unsafe fn product<V: Vector>(
 unsafe fn product_tile<V: Vector, const R: usize>(
     panel: *const V::T,
     depth: usize,
-    bias: bool,
+    start: Start,
     x: *const V::T,
     y: *mut V::T,
     valid: usize,
@@ -74,9 +85,16 @@ unsafe fn product_tile<V: Vector, const R: usize>(
         let mut lane = 0;
         while lane < LANES {
             let mut acc = [[V::splat(V::T::zero()); 2]; R];
-            if bias {
-                for r in 0..R {
-                    acc[r] = [V::splat(*panel.add(r)); 2];
+            for r in 0..R {
+                match start {
+                    Start::Zero => {}
+                    Start::Bias => acc[r] = [V::splat(*panel.add(r)); 2],
+                    Start::Output => {
+                        if r < valid {
+                            let out = y.add(r * LANES + lane);
+                            acc[r] = [V::load(out), V::load(out.add(V::N))];
+                        }
+                    }
                 }
             }
             let mut w = panel.add(R);

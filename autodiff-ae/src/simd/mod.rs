@@ -16,6 +16,7 @@ mod tests;
 
 use crate::Activation;
 pub(crate) use elementwise::AdamStep;
+pub(crate) use kernels::Start;
 pub(crate) use safe::Panels;
 use std::sync::OnceLock;
 use vector::{Array, Vector};
@@ -57,6 +58,7 @@ impl Isa {
 
 /// Runs a closure compiled for the best instruction set of this machine: write plain loops over lanes inside, mark
 /// what it calls `#[inline(always)]`, and the compiler vectorises them as wide as the machine allows. Costs one branch.
+/// A large closure may not be inlined and then stays at the baseline: use [`vectorised_kernel`] for those.
 #[inline]
 pub fn vectorised<R>(f: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
@@ -112,7 +114,7 @@ pub fn vectorised_kernel<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 
-type Product<T> = unsafe fn(*const T, usize, usize, usize, bool, *const T, *mut T, usize);
+type Product<T> = unsafe fn(*const T, usize, usize, usize, Start, *const T, *mut T, usize);
 type WeightGradient<T> =
     unsafe fn([*const T; 2], [*const T; 2], usize, usize, usize, *mut T, *mut T);
 type Activate<T> = unsafe fn(Activation, usize, *mut T, *mut T, *mut T, *mut T);
@@ -153,9 +155,9 @@ macro_rules! table {
         mod $name {
             use super::*;
             $(#[target_feature(enable = $feature)])?
-            unsafe fn product(p: *const $t, tile: usize, rows: usize, depth: usize, bias: bool, x: *const $t, y: *mut $t, blocks: usize) {
+            unsafe fn product(p: *const $t, tile: usize, rows: usize, depth: usize, start: Start, x: *const $t, y: *mut $t, blocks: usize) {
                 // SAFETY: passed on to the caller; so in all of these.
-                unsafe { kernels::product::<$v>(p, tile, rows, depth, bias, x, y, blocks) }
+                unsafe { kernels::product::<$v>(p, tile, rows, depth, start, x, y, blocks) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn weight_gradient(y: [*const $t; 2], x: [*const $t; 2], rows: usize, depth: usize, blocks: usize, g: *mut $t, b: *mut $t) {

@@ -1,6 +1,6 @@
 //! Safe calls of the kernels: every length is checked here, once per call.
 
-use super::{AdamStep, Isa, Table};
+use super::{AdamStep, Isa, Start, Table};
 use crate::batch::LANES;
 use crate::buffer::Buffer;
 use crate::{Activation, Scalar};
@@ -67,9 +67,9 @@ impl<T: Scalar> Table<T> {
         self.isa
     }
 
-    /// y = W x (+ b) on every block of x.
+    /// y = W x + (nothing, b or y, by `start`) on every block of x.
     #[inline]
-    pub(crate) fn product(&self, panels: &Panels<T>, bias: bool, x: &[T], y: &mut [T]) {
+    pub(crate) fn product(&self, panels: &Panels<T>, start: Start, x: &[T], y: &mut [T]) {
         let blocks = x.len() / (panels.depth * LANES);
         assert_eq!(x.len(), blocks * panels.depth * LANES);
         assert_eq!(y.len(), blocks * panels.rows * LANES);
@@ -81,7 +81,7 @@ impl<T: Scalar> Table<T> {
                 panels.tile,
                 panels.rows,
                 panels.depth,
-                bias,
+                start,
                 x.as_ptr(),
                 y.as_mut_ptr(),
                 blocks,

@@ -41,13 +41,19 @@ fn products<T: Scalar>(table: &Table<T>) {
         let mut panels = Panels::new(table, rows, depth);
         panels.pack(&w, &b);
         let mut y = vec![T::zero(); blocks * rows * LANES];
-        for bias in [true, false] {
-            table.product(&panels, bias, &x, &mut y);
+        for start in [Start::Bias, Start::Zero, Start::Output] {
+            let before = y.clone();
+            table.product(&panels, start, &x, &mut y);
             for k in 0..y.len() {
                 let (block, row, lane) = (k / (rows * LANES), k / LANES % rows, k % LANES);
                 let xs = |i: usize| x[(block * depth + i) * LANES + lane].f64();
                 let sum: f64 = (0..depth).map(|i| w[row * depth + i].f64() * xs(i)).sum();
-                let expected = sum + if bias { b[row].f64() } else { 0.0 };
+                let expected = sum
+                    + match start {
+                        Start::Zero => 0.0,
+                        Start::Bias => b[row].f64(),
+                        Start::Output => before[k].f64(),
+                    };
                 assert!(
                     (y[k].f64() - expected).abs() < tolerance,
                     "{:?} {rows} {depth}",
@@ -60,7 +66,7 @@ fn products<T: Scalar>(table: &Table<T>) {
         panels.pack_transposed(&w);
         let v = uniform::<T>(blocks * rows * LANES, 5);
         let mut z = vec![T::zero(); blocks * depth * LANES];
-        table.product(&panels, false, &v, &mut z);
+        table.product(&panels, Start::Zero, &v, &mut z);
         for k in 0..z.len() {
             let (block, row, lane) = (k / (depth * LANES), k / LANES % depth, k % LANES);
             let vs = |o: usize| v[(block * rows + o) * LANES + lane].f64();
@@ -284,7 +290,7 @@ fn kernel_rates() {
             let weight = best(Box::new(|| {
                 table.weight_gradient(&y, &x, None, &mut gw, &mut gb)
             }));
-            let product = best(Box::new(|| table.product(&panels, true, &x, &mut y)));
+            let product = best(Box::new(|| table.product(&panels, Start::Bias, &x, &mut y)));
             let silu = best(Box::new(|| table.activate(Activation::Silu, &mut y, None)));
             println!(
                 "{rows}×{depth}×{blocks}: product {:.0}, weight gradient {:.0} GFLOP/s; pack {:.2} {:.2} µs; silu {:.2} ns/value",
