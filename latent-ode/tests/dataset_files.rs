@@ -1,4 +1,5 @@
 //! Data sets and solutions on disk: reading back what was written, and refusing what is damaged, foreign or impossible.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(feature = "hdf5")]
 
 use std::path::Path;

@@ -1,4 +1,5 @@
 //! Error statistics, normalisation and the interpolation baseline against independent values.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use latent_ode::{
     Dataset, Evaluation, Interpolation, Normalisation, Scaling, TABLE_F1, Trajectories,

@@ -1,4 +1,5 @@
 //! Generated data sets: reproducible whatever the threads, conserving, cancellable, with failures reported.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

@@ -1,4 +1,5 @@
 //! The generated latent networks against the paper and against the laws they must obey.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use latent_ode::{Error, ExportFormat, LatentNetwork};
 use nalgebra::{DMatrix, DVector};

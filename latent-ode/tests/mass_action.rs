@@ -1,4 +1,5 @@
 //! Mass action of latent networks: against S R formed independently, its derivatives against differences, its conservation laws.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use autodiff_ae::{LANES, LatentDynamics};
 use latent_ode::{Coefficients, LatentNetwork, MassAction};

@@ -1,4 +1,5 @@
 //! Training: it learns, is reproducible whatever the threads and interruptions, and refuses what cannot be trained.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

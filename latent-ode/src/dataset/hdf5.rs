@@ -14,6 +14,9 @@ use crate::{Error, atomic::write_atomically};
 /// Largest array read from a file (elements): a damaged header must not ask for all memory.
 const MAX_ELEMENTS: u64 = 1 << 32;
 
+/// Shape and row-major values.
+pub(super) type Array = (Vec<usize>, Vec<f64>);
+
 /// Collects datasets and attributes, then serialises them at once.
 pub(super) struct Writer {
     builder: FileBuilder,
@@ -132,10 +135,7 @@ impl Reader {
     }
 
     /// A numeric array with its shape; `None` when there is no dataset of this name.
-    pub(super) fn array_if_present(
-        &self,
-        name: &str,
-    ) -> Result<Option<(Vec<usize>, Vec<f64>)>, Error> {
+    pub(super) fn array_if_present(&self, name: &str) -> Result<Option<Array>, Error> {
         let names = self
             .file
             .root()
@@ -164,7 +164,7 @@ impl Reader {
     }
 
     /// A numeric array that must be there, of `rank` dimensions.
-    pub(super) fn array(&self, name: &str, rank: usize) -> Result<(Vec<usize>, Vec<f64>), Error> {
+    pub(super) fn array(&self, name: &str, rank: usize) -> Result<Array, Error> {
         let (shape, values) = self
             .array_if_present(name)?
             .ok_or_else(|| self.missing(format!("dataset `{name}`")))?;

@@ -42,6 +42,14 @@ impl Network {
             config.activation,
             config.output_activation,
         )?;
+        let (encoder, decoder) = if config.residual {
+            (
+                encoder.with_residual_layers(),
+                decoder.with_residual_layers(),
+            )
+        } else {
+            (encoder, decoder)
+        };
         Ok(Self {
             encoder,
             decoder,

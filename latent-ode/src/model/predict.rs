@@ -15,6 +15,9 @@ const ATOL: f64 = 1e-9;
 /// Steps after which a latent solve has failed.
 const MAX_STEPS: usize = 100_000;
 
+/// Latent states of a trajectory, times × latent variables, and why it ended early, if it did.
+type Latent = (Vec<f64>, Option<String>);
+
 /// Where predictions for known trajectories start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
@@ -333,10 +336,10 @@ impl Surrogate {
         z: &[f64],
         tau: &[&[f64]],
         control: &Control<'_>,
-    ) -> Result<Vec<(Vec<f64>, Option<String>)>, Error> {
+    ) -> Result<Vec<Latent>, Error> {
         let dim = self.latent_dim();
         let done = std::sync::atomic::AtomicUsize::new(0);
-        let latents = (0..tau.len())
+        (0..tau.len())
             .into_par_iter()
             .map_init(
                 || Solver::new(&Tsit5),
@@ -352,17 +355,11 @@ impl Surrogate {
                     Ok(result)
                 },
             )
-            .collect();
-        latents
+            .collect()
     }
 
     /// Latent states at `tau`, times × latent variables, from `z` at the first; what is not reached repeats the last state.
-    fn evolve(
-        &self,
-        solver: &mut Solver<f64, Tsit5>,
-        z: &[f64],
-        tau: &[f64],
-    ) -> (Vec<f64>, Option<String>) {
+    fn evolve(&self, solver: &mut Solver<f64, Tsit5>, z: &[f64], tau: &[f64]) -> Latent {
         let (Some(&first), Some(&last)) = (tau.first(), tau.last()) else {
             return (Vec::new(), None);
         };

@@ -24,12 +24,26 @@ pub struct TrainConfig {
     /// model trained at a falling rate improves late). 0: never.
     #[serde(default)]
     pub patience: u64,
+    /// Which parameters make the surrogate.
+    #[serde(default)]
+    pub keep: Keep,
     /// Encoder, decoder, latent network, scaling.
     pub model: ModelConfig,
     /// What is minimised.
     pub objective: Objective,
     /// By what.
     pub optimiser: OptimiserConfig,
+}
+
+/// Which parameters make the surrogate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// Those with the best rollouts on `val`.
+    #[default]
+    Best,
+    /// Those of the last step.
+    Last,
 }
 
 /// Encoder, decoder and latent network.
@@ -53,6 +67,9 @@ pub struct ModelConfig {
     pub encoder: Vec<usize>,
     /// Widths of the decoder's hidden layers.
     pub decoder: Vec<usize>,
+    /// Whether hidden layers between equal widths add their output to their input.
+    #[serde(default)]
+    pub residual: bool,
     /// Activation of hidden layers.
     pub activation: Activation,
     /// Activation of the latent variables.
@@ -198,6 +215,7 @@ impl TrainConfig {
             max_seconds: 0.0,
             validate_every: 500,
             patience: 6,
+            keep: Keep::Best,
             model: ModelConfig {
                 scaling: Scaling::Standard,
                 input_clip: 6.0,
@@ -207,6 +225,7 @@ impl TrainConfig {
                 coefficient_start: [-2.0, 0.0],
                 encoder: vec![64, 64],
                 decoder: vec![64, 64, 64, 64, 64, 64],
+                residual: true,
                 activation: Activation::Silu,
                 latent_activation: Activation::Softplus,
                 output_activation: Activation::Identity,
@@ -243,6 +262,7 @@ impl TrainConfig {
             max_seconds: 0.0,
             validate_every: 1_406,
             patience: 0,
+            keep: Keep::Last,
             model: ModelConfig {
                 scaling: Scaling::MinMaxJoint,
                 input_clip: 0.0,
@@ -252,6 +272,7 @@ impl TrainConfig {
                 coefficient_start: [-0.05, 0.05],
                 encoder: vec![32, 16, 8],
                 decoder: vec![8, 16, 32],
+                residual: false,
                 activation: Activation::Relu,
                 latent_activation: Activation::Tanh,
                 output_activation: Activation::Tanh,

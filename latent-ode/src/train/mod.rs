@@ -5,13 +5,16 @@ mod data;
 mod derivative;
 mod muon;
 mod optimiser;
+mod report;
 mod rollout;
 mod session;
 mod solve;
+mod state;
 mod store;
 
 pub use config::{
-    DerivativeObjective, Method, ModelConfig, Objective, OptimiserConfig, Penalty, RateSchedule,
-    RolloutObjective, TrainConfig,
+    DerivativeObjective, Keep, Method, ModelConfig, Objective, OptimiserConfig, Penalty,
+    RateSchedule, RolloutObjective, TrainConfig,
 };
-pub use session::{Record, Stop, TrainControl, Trained, train};
+pub use report::{Record, Stop, TrainControl, Trained};
+pub use session::train;

@@ -1,152 +1,28 @@
 //! The training loop: steps, records, validation, best state, stopping, interruption and return from divergence.
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::atomic::{AtomicBool, Ordering},
-    time::Instant,
-};
-
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
+use std::{sync::atomic::Ordering, time::Instant};
 
 use super::{
-    config::{Objective, RateSchedule, TrainConfig},
+    config::{Keep, Objective, RateSchedule, TrainConfig},
     data::TrainingData,
     derivative::DerivativeTrainer,
-    optimiser::{Memory, Optimiser},
+    optimiser::Optimiser,
+    report::{Record, Stop, TrainControl, Trained},
     rollout::RolloutTrainer,
+    state::{Good, Progress, State},
 };
 use crate::{
     Dataset, Error, Evaluation, Normalisation, Trajectories,
     dataset::Control,
     model::{Network, Start, Summary, Surrogate},
 };
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
 /// Relative improvement of the validation score that counts for patience.
 const IMPROVEMENT: f64 = 1e-3;
 /// Returns to an earlier state after which training gives up.
 const MOST_RETRIES: usize = 8;
-
-/// State of a training at one of its reports: after every validation interval.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// Optimiser steps done.
-    pub step: u64,
-    /// Passes over the training set done.
-    pub epoch: f64,
-    /// Means of the losses since the record before: `total`, and `l0` … `l3` or `rollout`, `reconstruction`, `consistency`.
-    pub losses: BTreeMap<String, f64>,
-    /// Mean log10 Δr of rollouts on `val`, averaged over species; absent without `val`.
-    pub validation: Option<f64>,
-    /// Learning rate of the last step.
-    pub rate: f64,
-    /// Seconds since training began.
-    pub seconds: f64,
-}
-
-/// Why training ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stop {
-    /// All steps are done.
-    Finished,
-    /// Validation has not improved for as long as the configuration allows.
-    Plateau,
-    /// The time allowed is over.
-    Time,
-    /// The caller asked for it.
-    Cancelled,
-    /// The steps to be timed are done.
-    Benchmark,
-}
-
-/// What the caller wants to hear, and to decide, during training.
-#[derive(Default)]
-pub struct TrainControl<'a> {
-    /// Called after every step with (steps done, steps in all); keep it cheap.
-    pub progress: Option<&'a mut dyn FnMut(u64, u64)>,
-    /// Called with every record.
-    pub report: Option<&'a mut dyn FnMut(&Record)>,
-    /// Raised to end training early.
-    pub cancel: Option<&'a AtomicBool>,
-    /// Where the whole state is stored: at every `checkpoint_every`-th validation, and when training is cancelled.
-    pub checkpoint: Option<PathBuf>,
-    /// Validations between checkpoints; 0: only when cancelled.
-    pub checkpoint_every: u64,
-    /// Go on from the checkpoint instead of beginning.
-    pub resume: bool,
-    /// Run so many steps of this very loop, without validation, and stop: for timing.
-    pub benchmark_steps: Option<u64>,
-}
-
-impl std::fmt::Debug for TrainControl<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TrainControl")
-            .field("checkpoint", &self.checkpoint)
-            .field("resume", &self.resume)
-            .field("benchmark_steps", &self.benchmark_steps)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What [`train`] returns.
-#[derive(Clone, Debug)]
-pub struct Trained {
-    /// The surrogate with the best parameters.
-    pub surrogate: Surrogate,
-    /// Why training ended.
-    pub stopped: Stop,
-    /// Optimiser steps done.
-    pub steps: u64,
-    /// Seconds in the training loop, validation included (all sessions together).
-    pub seconds: f64,
-    /// Steps per second of this session, validation and checkpoints apart.
-    pub steps_per_second: f64,
-}
-
-/// What changes during training, and all of it: stored in checkpoints.
-#[derive(Clone, Debug)]
-pub(super) struct State {
-    pub step: u64,
-    pub params: Vec<f32>,
-    /// Moving average of the parameters; empty where it is not wanted.
-    pub average: Vec<f32>,
-    pub memory: Memory,
-    pub progress: Progress,
-    /// Parameters with the best validation so far.
-    pub best: Vec<f32>,
-    /// Where to return to on divergence: step, parameters, average, optimiser.
-    pub good: Box<Good>,
-}
-
-/// A state that training can return to.
-#[derive(Clone, Debug)]
-pub(super) struct Good {
-    pub step: u64,
-    pub params: Vec<f32>,
-    pub average: Vec<f32>,
-    pub memory: Memory,
-}
-
-/// The part of the state that is text in a checkpoint.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Progress {
-    pub best_step: u64,
-    pub best_validation: Option<f64>,
-    /// Score that counts for patience, and validations since it improved.
-    pub reference: Option<f64>,
-    pub waited: u64,
-    /// Factor on the learning rate after divergences.
-    pub rate_factor: f64,
-    pub retries: usize,
-    pub seconds: f64,
-    pub history: Vec<Record>,
-    /// Sums of losses since the last record, and their number.
-    pub sums: BTreeMap<String, f64>,
-    pub summed: u64,
-}
 
 enum Trainer {
     Derivative(Box<DerivativeTrainer>),
@@ -372,13 +248,15 @@ impl Session<'_> {
             state.memory = optimiser.memory();
             self.save(path, state)?;
         }
-        if state.progress.best_validation.is_none() {
+        if state.progress.best_validation.is_none() || self.config.keep == Keep::Last {
             state.best.clone_from(if state.average.is_empty() {
                 &state.params
             } else {
                 &state.average
             });
             state.progress.best_step = state.step;
+            state.progress.best_validation =
+                state.progress.history.last().and_then(|r| r.validation);
         }
         debug_assert!(state.step >= first || state.progress.retries > 0);
         Ok(Trained {

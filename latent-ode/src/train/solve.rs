@@ -20,17 +20,56 @@ pub(crate) struct LatentSolve<T> {
     chunks: Vec<Chunk<T>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Chunk<T> {
     intervals: usize,
     /// Step of every substep and lane.
-    h: Vec<[T; WIDTH]>,
+    h: Rows<T>,
     /// Four stage states of every substep, the first being the state before it; then the final state.
-    stages: Vec<[T; WIDTH]>,
+    stages: Rows<T>,
     /// Cotangents of the states at the output points.
-    z_bar: Vec<[T; WIDTH]>,
-    k_bar: Vec<[T; WIDTH]>,
-    scratch: Vec<[T; WIDTH]>,
+    z_bar: Rows<T>,
+    k_bar: Rows<T>,
+    scratch: Rows<T>,
+}
+
+/// Rows of lanes that begin at cache lines: a row that straddles two takes twice the time to load.
+#[derive(Debug)]
+struct Rows<T> {
+    data: Vec<T>,
+    first: usize,
+    rows: usize,
+}
+
+impl<T: Number> Rows<T> {
+    fn new() -> Self {
+        Self {
+            data: Vec::new(),
+            first: 0,
+            rows: 0,
+        }
+    }
+
+    /// Makes room for so many rows, of any content.
+    fn resize(&mut self, rows: usize) {
+        let spare = 64 / size_of::<T>();
+        if rows * WIDTH + spare > self.data.len() {
+            self.data = vec![T::zero(); rows * WIDTH + spare];
+            // Where alignment cannot be computed the rows are merely slower.
+            self.first = self.data.as_ptr().align_offset(64).min(spare);
+        }
+        self.rows = rows;
+    }
+
+    #[inline(always)]
+    fn all(&self) -> &[[T; WIDTH]] {
+        &self.data[self.first..].as_chunks().0[..self.rows]
+    }
+
+    #[inline(always)]
+    fn all_mut(&mut self) -> &mut [[T; WIDTH]] {
+        &mut self.data[self.first..].as_chunks_mut().0[..self.rows]
+    }
 }
 
 impl<T: Number> LatentSolve<T> {
@@ -46,56 +85,56 @@ impl<T: Number> LatentSolve<T> {
     pub fn prepare(&mut self, grid: &[f64], starts: &[usize], lengths: &[usize], reactions: usize) {
         let (dim, substeps) = (self.dim, self.substeps);
         self.chunks
-            .resize_with(starts.len().div_ceil(WIDTH), Chunk::default);
+            .resize_with(starts.len().div_ceil(WIDTH), Chunk::new);
         for (c, chunk) in self.chunks.iter_mut().enumerate() {
             let members = c * WIDTH..((c + 1) * WIDTH).min(starts.len());
             chunk.intervals = members.clone().map(|m| lengths[m]).max().unwrap_or(0);
             let steps = chunk.intervals * substeps;
-            chunk.h.clear();
+            chunk.h.resize(steps);
             for interval in 0..chunk.intervals {
                 let mut h = [T::zero(); WIDTH];
                 for m in members.clone() {
                     // Beyond the end of the grid a lane stands still.
                     let at = starts[m] + interval;
                     if at + 1 < grid.len() {
-                        h[m % WIDTH] = <T as autodiff_ae::Scalar>::of(
-                            (grid[at + 1] - grid[at]) / substeps as f64,
-                        );
+                        h[m % WIDTH] = num((grid[at + 1] - grid[at]) / substeps as f64);
                     }
                 }
-                chunk.h.extend(std::iter::repeat_n(h, substeps));
+                chunk.h.all_mut()[interval * substeps..(interval + 1) * substeps].fill(h);
             }
             let zero = [T::zero(); WIDTH];
-            chunk.stages.resize((4 * steps + 1) * dim, zero);
-            chunk.z_bar.clear();
-            chunk.z_bar.resize((chunk.intervals + 1) * dim, zero);
-            chunk.k_bar.clear();
-            chunk.k_bar.resize(reactions, zero);
-            chunk.scratch.resize(6 * dim, zero);
+            chunk.stages.resize((4 * steps + 1) * dim);
+            // Lanes without a trajectory must hold something harmless.
+            chunk.stages.all_mut()[..dim].fill(zero);
+            chunk.z_bar.resize((chunk.intervals + 1) * dim);
+            chunk.z_bar.all_mut().fill(zero);
+            chunk.k_bar.resize(reactions);
+            chunk.k_bar.all_mut().fill(zero);
+            chunk.scratch.resize(6 * dim);
         }
     }
 
     /// Sets component `i` of the initial state of trajectory `m`.
     pub fn set_initial(&mut self, m: usize, i: usize, z: T) {
-        self.chunks[m / WIDTH].stages[i][m % WIDTH] = z;
+        self.chunks[m / WIDTH].stages.all_mut()[i][m % WIDTH] = z;
     }
 
     /// Component `i` of trajectory `m` after `offset` intervals.
     #[inline]
     pub fn get(&self, m: usize, offset: usize, i: usize) -> T {
-        self.chunks[m / WIDTH].stages[4 * offset * self.substeps * self.dim + i][m % WIDTH]
+        self.chunks[m / WIDTH].stages.all()[4 * offset * self.substeps * self.dim + i][m % WIDTH]
     }
 
     /// Adds to the cotangent of component `i` of trajectory `m` after `offset` intervals.
     #[inline]
     pub fn add_bar(&mut self, m: usize, offset: usize, i: usize, bar: T) {
-        self.chunks[m / WIDTH].z_bar[offset * self.dim + i][m % WIDTH] += bar;
+        self.chunks[m / WIDTH].z_bar.all_mut()[offset * self.dim + i][m % WIDTH] += bar;
     }
 
     /// Cotangent of component `i` of the initial state of trajectory `m`, after [`LatentSolve::reverse`].
     #[inline]
     pub fn initial_bar(&self, m: usize, i: usize) -> T {
-        self.chunks[m / WIDTH].z_bar[i][m % WIDTH]
+        self.chunks[m / WIDTH].z_bar.all()[i][m % WIDTH]
     }
 
     /// Solves all trajectories, with rate coefficients `k`.
@@ -125,7 +164,7 @@ impl<T: Number> LatentSolve<T> {
             })
         });
         for chunk in &self.chunks {
-            for (sum, lanes) in k_bar.iter_mut().zip(&chunk.k_bar) {
+            for (sum, lanes) in k_bar.iter_mut().zip(chunk.k_bar.all()) {
                 for &lane in lanes {
                     *sum += lane;
                 }
@@ -138,6 +177,19 @@ impl<T: Number> LatentSolve<T> {
             self.chunks.par_iter_mut().with_max_len(1).for_each(&work);
         } else {
             self.chunks.iter_mut().for_each(work);
+        }
+    }
+}
+
+impl<T: Number> Chunk<T> {
+    fn new() -> Self {
+        Self {
+            intervals: 0,
+            h: Rows::new(),
+            stages: Rows::new(),
+            z_bar: Rows::new(),
+            k_bar: Rows::new(),
+            scratch: Rows::new(),
         }
     }
 }
@@ -162,6 +214,7 @@ impl<T: Number> Kernel for Forward<'_, T> {
             dim,
         } = self;
         let (half, sixth, third) = (num::<T>(0.5), num::<T>(1.0 / 6.0), num::<T>(1.0 / 3.0));
+        let (h, stages, scratch) = (h.all(), stages.all_mut(), scratch.all_mut());
         for (step, h) in h.iter().enumerate() {
             let (stages, after) = stages[4 * step * dim..].split_at_mut(4 * dim);
             let next = &mut after[..dim];
@@ -215,8 +268,9 @@ impl<T: Number> Kernel for Reverse<'_, T> {
             k_bar,
             scratch,
         } = chunk;
+        let (h, stages, z_bar, k_bar) = (h.all(), stages.all(), z_bar.all_mut(), k_bar.all_mut());
         // λ: cotangent of the state after the step in hand. After the loop that of the initial state.
-        let (lambda, rest) = scratch.split_at_mut(dim);
+        let (lambda, rest) = scratch.all_mut().split_at_mut(dim);
         let (slope_bar, rest) = rest.split_at_mut(dim);
         let (stage_bar, total) = rest.split_at_mut(dim);
         lambda.copy_from_slice(&z_bar[*intervals * dim..(*intervals + 1) * dim]);

@@ -6,7 +6,8 @@ use autodiff_ae::Checkpoint;
 
 use super::{
     optimiser::{Memory, Optimiser},
-    session::{Good, Session, State},
+    session::Session,
+    state::{Good, State},
 };
 use crate::{Error, model::Surrogate};
 
