@@ -1,7 +1,7 @@
 //! The one stepping loop, over W lanes: each lane with its own time, step, acceptance and outputs, refilled with the next model when done.
 use crate::controller::{Control, first_guess, first_step, rms};
 use crate::methods::Stepper;
-use crate::options::Outputs;
+use crate::options::{Invariant, Outputs};
 use crate::{LaneSystem, Options, Scalar, SolveError, Statistics};
 
 /// Attempts in a row that may end in not-a-number before a solve gives up; each shrinks the step tenfold.
@@ -83,6 +83,8 @@ pub(crate) struct Engine<T, P, const W: usize> {
     error: Vec<[T; W]>,
     out: Vec<[T; W]>,
     atol: Vec<T>,
+    /// Initial values of the invariants.
+    totals: Vec<Total<T, W>>,
     lanes: [Lane<T>; W],
     t: [T; W],
     h: [T; W],
@@ -111,6 +113,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             error: Vec::new(),
             out: Vec::new(),
             atol: Vec::new(),
+            totals: Vec::new(),
             lanes: [idle; W],
             t: [T::zero(); W],
             h: [T::one(); W],
@@ -129,6 +132,8 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             array.clear();
             array.resize(n, [T::zero(); W]);
         }
+        self.totals.clear();
+        self.totals.resize(options.invariants.len(), Total::zero());
         self.atol.clear();
         match options.atol[..] {
             [atol] => self.atol.resize(n, atol),
@@ -138,8 +143,28 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
     }
 
     /// Solves every model the client has. `options` must have passed [`Options::check`].
-    #[inline(always)]
     pub fn run<S, Q>(
+        &mut self,
+        system: &mut S,
+        options: &Options<T>,
+        client: &mut Q,
+    ) -> Result<(), SolveError>
+    where
+        S: LaneSystem<T, W>,
+        P: Stepper<T, S, W>,
+        Q: Client<T, P, W>,
+    {
+        // One lane gains nothing from wide vectors (its time goes into chains of dependent operations), several do.
+        #[cfg(target_arch = "x86_64")]
+        if W > 1 && std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has just been asked for the one feature that the function needs.
+            return unsafe { run_avx2(self, system, options, client) };
+        }
+        self.run_here(system, options, client)
+    }
+
+    #[inline(always)]
+    fn run_here<S, Q>(
         &mut self,
         system: &mut S,
         options: &Options<T>,
@@ -201,6 +226,14 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         while let Some(Start { model, t0, t1 }) = client.next(lane, &mut self.y) {
             system.load(lane, model);
             self.t[lane] = t0;
+            for (total, invariant) in self.totals.iter_mut().zip(&options.invariants) {
+                (total.value[lane], total.lost[lane]) = (T::zero(), T::zero());
+                for (&weight, y) in invariant.weights.iter().zip(&self.y) {
+                    total.add(lane, weight * y[lane]);
+                }
+            }
+            // A scale for differences in time until the first step is chosen.
+            self.h[lane] = (t1 - t0) * T::of(1e-6);
             self.fresh[lane] = true;
             self.changed[lane] = true;
             self.lanes[lane] = Lane {
@@ -391,6 +424,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             }
         }
         if accepted.contains(&true) {
+            restore_invariants(&options.invariants, &self.totals, &mut self.y_new);
             client.accepted(&accepted, &self.t, &self.h, &self.y, &self.stepper);
             self.emit::<S, Q>(&accepted, options, client);
             self.advance::<S>(&accepted, &errors, control);
@@ -555,6 +589,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             }
             self.stepper
                 .interpolate(&theta, &self.h, &self.y, &self.y_new, &mut self.out);
+            restore_invariants(&options.invariants, &self.totals, &mut self.out);
             for l in 0..W {
                 if let Some(t) = pending[l] {
                     let state = if t == ends[l] { &self.y_new } else { &self.out };
@@ -598,5 +633,84 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             lane.not_finite = 0;
             self.changed[l] = true;
         }
+    }
+}
+
+/// [`Engine::run`] compiled for 256-bit vectors; no fused operations, so that results are those of every other machine.
+///
+/// Measured (`--example rollout`, forward, µs per model, SSE2 → AVX2 → AVX-512 in one session): f64 × 4: 13.1 → 8.5 → 9.5, f64 × 8: 12.5 → 10.0 → 12.0,
+/// f32 × 8: 11.0 → 5.9 → 7.1, f64 × 1: 21.2 → 21.8 → 22.7. Hence no AVX-512.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn run_avx2<T: Scalar, P, S, Q, const W: usize>(
+    engine: &mut Engine<T, P, W>,
+    system: &mut S,
+    options: &Options<T>,
+    client: &mut Q,
+) -> Result<(), SolveError>
+where
+    S: LaneSystem<T, W>,
+    P: Stepper<T, S, W>,
+    Q: Client<T, P, W>,
+{
+    engine.run_here(system, options, client)
+}
+
+/// Sets each invariant's component from the others.
+#[inline(always)]
+fn restore_invariants<T: Scalar, const W: usize>(
+    invariants: &[Invariant<T>],
+    totals: &[Total<T, W>],
+    y: &mut [[T; W]],
+) {
+    for (Invariant { weights, component }, total) in invariants.iter().zip(totals) {
+        let missing = shortfall(weights, y, total);
+        for l in 0..W {
+            y[*component][l] += missing[l] / weights[*component];
+        }
+    }
+}
+
+/// total − Σ w y, summed with compensation (Neumaier): the state at the start may be 1e6 times larger than the sum later.
+#[inline(always)]
+fn shortfall<T: Scalar, const W: usize>(
+    weights: &[T],
+    y: &[[T; W]],
+    total: &Total<T, W>,
+) -> [T; W] {
+    let mut sum = *total;
+    for (&weight, y) in weights.iter().zip(y) {
+        for l in 0..W {
+            sum.add(l, -weight * y[l]);
+        }
+    }
+    std::array::from_fn(|l| sum.value[l] + sum.lost[l])
+}
+
+/// An unevaluated sum: a value, and what rounding took from it.
+#[derive(Clone, Copy, Debug)]
+struct Total<T, const W: usize> {
+    value: [T; W],
+    lost: [T; W],
+}
+
+impl<T: Scalar, const W: usize> Total<T, W> {
+    fn zero() -> Self {
+        Self {
+            value: [T::zero(); W],
+            lost: [T::zero(); W],
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, l: usize, x: T) {
+        let sum = self.value[l] + x;
+        let (large, small) = if self.value[l].abs() >= x.abs() {
+            (self.value[l], x)
+        } else {
+            (x, self.value[l])
+        };
+        self.lost[l] += (large - sum) + small;
+        self.value[l] = sum;
     }
 }

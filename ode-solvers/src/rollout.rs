@@ -87,7 +87,7 @@ impl<T: Scalar, const W: usize> Rollout<T, W> {
     /// time k is `outputs[k * dim + i]`), and records the steps. Lane l computes model l. Fill lanes that are not needed with copies.
     ///
     /// # Errors
-    /// Wrong lengths, options out of range, no output times where `outputs` has length > 0; failures of single lanes are in the [`Outcome`].
+    /// Wrong lengths, options out of range, invariants (the reverse pass does not know them); failures of single lanes are in the [`Outcome`].
     pub fn forward<S: LaneSystem<T, W>>(
         &mut self,
         system: &mut S,
@@ -98,6 +98,13 @@ impl<T: Scalar, const W: usize> Rollout<T, W> {
     ) -> Result<Outcome<W>, SolveError> {
         let dim = system.dim();
         options.check(dim, span)?;
+        if !options.invariants.is_empty() {
+            return Err(SolveError::InvalidOption {
+                name: "number of invariants of a rollout",
+                value: options.invariants.len() as f64,
+                expected: "0",
+            });
+        }
         let times = options.output_times();
         let lengths = [
             ("the initial state", dim, y0.len()),

@@ -298,9 +298,8 @@ impl<T: Scalar, const W: usize> Reverse<T, W> {
                     *to += g[l];
                 }
                 for (j, weight) in weights.iter().enumerate() {
-                    for l in 0..W {
-                        self.slopes[j * n + i][l] += weight[l] * g[l];
-                    }
+                    let sum = self.slopes[j * n + i];
+                    self.slopes[j * n + i] = std::array::from_fn(|l| sum[l] + weight[l] * g[l]);
                 }
             }
             for l in 0..W {
@@ -341,10 +340,10 @@ impl<T: Scalar, const W: usize> Reverse<T, W> {
             accumulate(&mut self.start, &self.product);
             for j in 0..s {
                 let weight: [T; W] = std::array::from_fn(|l| h[l] * T::of(A[s][j]));
-                for (slope, product) in before[j * n..(j + 1) * n].iter_mut().zip(&self.product) {
-                    for l in 0..W {
-                        slope[l] += weight[l] * product[l];
-                    }
+                let slopes = &mut before[j * n..(j + 1) * n];
+                for (slope, &product) in slopes.iter_mut().zip(&self.product) {
+                    let sum = *slope;
+                    *slope = std::array::from_fn(|l| sum[l] + weight[l] * product[l]);
                 }
             }
         }
@@ -356,8 +355,7 @@ impl<T: Scalar, const W: usize> Reverse<T, W> {
 #[inline(always)]
 fn accumulate<T: Scalar, const W: usize>(to: &mut [[T; W]], from: &[[T; W]]) {
     for (to, from) in to.iter_mut().zip(from) {
-        for l in 0..W {
-            to[l] += from[l];
-        }
+        let (sum, more) = (*to, *from);
+        *to = std::array::from_fn(|l| sum[l] + more[l]);
     }
 }

@@ -1,4 +1,5 @@
 //! Batches: results independent of threads and lanes, failures kept apart, progress, cancellation.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use proptest::prelude::*;

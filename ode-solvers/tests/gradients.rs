@@ -1,4 +1,5 @@
 //! The discrete adjoint of recorded solves: against differences with the step sequence frozen, against tight differences, over lanes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #[path = "common/mass_action.rs"]
 mod mass_action;
 

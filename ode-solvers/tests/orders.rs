@@ -1,4 +1,5 @@
 //! Observed order of every method and of its dense output, on problems with known solutions.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use stiff_ode_solvers::problems::Kepler;
 use stiff_ode_solvers::{
     Jacobian, Options, Rodas5p, Solution, SparsityPattern, System, Tsit5, solve,

@@ -1,4 +1,5 @@
 //! What a solve does with right-hand sides, matrices, options that go wrong: a typed error that says where, never a panic or a hang.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use proptest::prelude::*;
 use stiff_ode_solvers::problems::Robertson;
 use stiff_ode_solvers::{

@@ -137,10 +137,8 @@ impl<T: Scalar, const W: usize> FixedLu<T, W> {
             work[self.sparse..].fill(zero);
         }
         for &(i, slot) in &self.sources.values[self.sources.range(j)] {
-            let (entry, value) = (&mut work[i as usize], &jacobian[slot as usize]);
-            for l in 0..W {
-                entry[l] = -value[l];
-            }
+            let value = jacobian[slot as usize];
+            work[i as usize] = std::array::from_fn(|l| -value[l]);
         }
         for l in 0..W {
             work[j][l] += shift[l];
@@ -150,14 +148,9 @@ impl<T: Scalar, const W: usize> FixedLu<T, W> {
             let u = work[k];
             self.upper_values[at] = u;
             let range = self.lower.range(k);
-            for (&i, value) in self.lower.values[range.clone()]
-                .iter()
-                .zip(&self.lower_values[range])
-            {
-                let entry = &mut work[i as usize];
-                for l in 0..W {
-                    entry[l] -= u[l] * value[l];
-                }
+            let values = &self.lower_values[range.clone()];
+            for (&i, &value) in self.lower.values[range].iter().zip(values) {
+                work[i as usize] = less(work[i as usize], u, value);
             }
         }
     }
@@ -223,12 +216,15 @@ fn subtract_at<T: Scalar, const W: usize>(
     k: usize,
 ) {
     let range = rows.range(k);
-    for (&i, value) in rows.values[range.clone()].iter().zip(&values[range]) {
-        let entry = &mut work[i as usize];
-        for l in 0..W {
-            entry[l] -= x[l] * value[l];
-        }
+    for (&i, &value) in rows.values[range.clone()].iter().zip(&values[range]) {
+        work[i as usize] = less(work[i as usize], *x, value);
     }
+}
+
+/// a − x b in every lane. By value: only then may loads pass stores and lanes become one vector.
+#[inline(always)]
+fn less<T: Scalar, const W: usize>(a: [T; W], x: [T; W], b: [T; W]) -> [T; W] {
+    std::array::from_fn(|l| a[l] - x[l] * b[l])
 }
 
 #[inline(always)]
@@ -362,8 +358,6 @@ fn subtract_chunks<T: Scalar>(x: &mut [T], f: T, c: &[T]) {
 #[inline(always)]
 fn subtract<T: Scalar, const W: usize>(x: &mut [[T; W]], f: &[T; W], c: &[[T; W]]) {
     for (x, c) in x.iter_mut().zip(c) {
-        for l in 0..W {
-            x[l] -= f[l] * c[l];
-        }
+        *x = less(*x, *f, *c);
     }
 }

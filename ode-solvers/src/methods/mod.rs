@@ -93,13 +93,15 @@ pub(crate) fn combine<T: Scalar, const W: usize, const J: usize>(
     let base = &base[..n];
     let terms = terms.map(|x| &x[..n]);
     for i in 0..n {
-        for l in 0..W {
-            let mut sum = base[i][l];
-            for j in 0..J {
-                sum += coefficients[j][l] * terms[j][i][l];
+        // A copy, not a reference: only then may loads pass stores and lanes become one vector.
+        let mut sum = base[i];
+        for j in 0..J {
+            let term = terms[j][i];
+            for l in 0..W {
+                sum[l] += coefficients[j][l] * term[l];
             }
-            out[i][l] = sum;
         }
+        out[i] = sum;
     }
 }
 
@@ -113,12 +115,14 @@ pub(crate) fn add<T: Scalar, const W: usize, const J: usize>(
     let n = out.len();
     let terms = terms.map(|x| &x[..n]);
     for i in 0..n {
-        for l in 0..W {
-            let mut sum = out[i][l];
-            for j in 0..J {
-                sum += coefficients[j][l] * terms[j][i][l];
+        // A copy, not a reference: only then may loads pass stores and lanes become one vector.
+        let mut sum = out[i];
+        for j in 0..J {
+            let term = terms[j][i];
+            for l in 0..W {
+                sum[l] += coefficients[j][l] * term[l];
             }
-            out[i][l] = sum;
         }
+        out[i] = sum;
     }
 }

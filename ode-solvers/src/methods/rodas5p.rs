@@ -363,10 +363,11 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
             &self.dense[2 * n..],
         );
         for i in 0..n {
-            for l in 0..W {
-                let bend = k1[i][l] + theta[l] * (k2[i][l] + theta[l] * k3[i][l]);
-                out[i][l] = rest[l] * y[i][l] + theta[l] * (y_new[i][l] + rest[l] * bend);
-            }
+            let (k1, k2, k3, y, y_new) = (k1[i], k2[i], k3[i], y[i], y_new[i]);
+            out[i] = std::array::from_fn(|l| {
+                let bend = k1[l] + theta[l] * (k2[l] + theta[l] * k3[l]);
+                rest[l] * y[l] + theta[l] * (y_new[l] + rest[l] * bend)
+            });
         }
     }
 
@@ -404,8 +405,13 @@ impl<T: Scalar, const W: usize> Rodas5pStepper<T, W> {
         system.rhs(&trial, y, &mut self.time_slope);
         for i in 0..self.dim {
             for l in 0..W {
-                self.time_slope[i][l] =
-                    (self.time_slope[i][l] - self.slope[i][l]) / (trial[l] - t[l]);
+                let quotient = (self.time_slope[i][l] - self.slope[i][l]) / (trial[l] - t[l]);
+                // Beyond the edge of where f is defined: without it the order suffers, not the solve.
+                self.time_slope[i][l] = if quotient.is_finite() {
+                    quotient
+                } else {
+                    T::zero()
+                };
             }
         }
     }

@@ -55,7 +55,7 @@ pub(crate) const A: [[f64; 6]; 7] = [
 ];
 /// Weights of the error estimate (step minus embedded step).
 const ERROR: [f64; 7] = [
-    -0.00178001105222577714,
+    -0.001780011052225777,
     -0.0008164344596567469,
     0.007880878010261995,
     -0.1447110071732629,
@@ -245,13 +245,14 @@ impl<T: Scalar, S: LaneSystem<T, W>, const W: usize> Stepper<T, S, W> for Tsit5S
         stage!(self, system, t, h, y, y_new, 6, [0, 1, 2, 3, 4, 5]);
         let weights: [[T; W]; 7] = scaled(h, &ERROR);
         for i in 0..n {
-            for l in 0..W {
-                let mut sum = T::zero();
-                for j in 0..7 {
-                    sum += weights[j][l] * self.slopes[j * n + i][l];
+            let mut sum = [T::zero(); W];
+            for j in 0..7 {
+                let slope = self.slopes[j * n + i];
+                for l in 0..W {
+                    sum[l] += weights[j][l] * slope[l];
                 }
-                error[i][l] = sum;
             }
+            error[i] = sum;
         }
         [false; W]
     }

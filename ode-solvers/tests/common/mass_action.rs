@@ -1,5 +1,5 @@
 //! A small mass-action network with rate coefficients as parameters: five species, twelve reactions, over any number of lanes.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 use stiff_ode_solvers::{LaneSystem, LaneVectorJacobian, Scalar, System, VectorJacobian};
 
 /// Reactants and products of the twelve reactions: all exchanges of molecules A, B, A2, B2, AB that keep the atoms.

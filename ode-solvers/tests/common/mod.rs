@@ -1,5 +1,5 @@
 //! A mass-action network read from a plain table (`N NR`, then `k reactants… products…` per reaction), for tests and measurements.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
