@@ -35,13 +35,11 @@ fn measure<T: Scalar, const W: usize>(name: &str) -> Result<(), SolveError> {
     let (mut forward, mut backward) = (f64::INFINITY, f64::INFINITY);
     for _ in 0..2000 {
         let begin = Instant::now();
-        rollout
-            .forward(&mut system, span, &y0, &options, &mut outputs)?;
+        rollout.forward(&mut system, span, &y0, &options, &mut outputs)?;
         forward = forward.min(begin.elapsed().as_secs_f64());
         let (mut y0_bar, mut p_bar) = ([[T::zero(); W]; 5], [[T::zero(); W]; 12]);
         let begin = Instant::now();
-        rollout
-            .backward(&mut system, &bar, None, &mut y0_bar, &mut p_bar)?;
+        rollout.backward(&mut system, &bar, None, &mut y0_bar, &mut p_bar)?;
         backward = backward.min(begin.elapsed().as_secs_f64());
     }
     println!(
@@ -51,4 +49,4 @@ fn measure<T: Scalar, const W: usize>(name: &str) -> Result<(), SolveError> {
         backward * 1e6 / W as f64
     );
     Ok(())
-}}
+}

@@ -6,7 +6,7 @@ use crate::{LaneSystem, Scalar, SolveError, Statistics};
 /// Explicit pair of order 5(4), seven stages of which the last is the first of the next step; interpolant of order 4 at no extra stage.
 ///
 /// Choose it for smooth right-hand sides that are not stiff; six evaluations a step. On a stiff system its step is held down by stability:
-/// use [`super::Rodas5p`] there. Its solves can be recorded and differentiated in reverse, see [`crate::Tape`].
+/// use [`super::Rodas5p`] there. Its solves can be recorded and differentiated in reverse, see [`crate::Rollout`].
 ///
 /// Source: Ch. Tsitouras, Runge-Kutta pairs of order 5(4) satisfying only the first column simplifying assumption, Computers & Mathematics
 /// with Applications 62 (2011) 770, doi:10.1016/j.camwa.2011.06.002; coefficients to double precision as in OrdinaryDiffEq.jl (SciML).
