@@ -12,9 +12,6 @@ use std::path::PathBuf;
 /// Options of `generate`.
 #[derive(Debug, Args)]
 pub struct Generate {
-    /// What is wanted.
-    #[command(flatten)]
-    pub data: DataArgs,
     /// Seed of the initial states; a model depends on it and on its number alone [default: 1].
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -24,6 +21,9 @@ pub struct Generate {
     /// Data set to write: HDF5 in the layout of the CODES benchmark.
     #[arg(long, value_name = "FILE.h5")]
     pub out: PathBuf,
+    /// What is wanted.
+    #[command(flatten)]
+    pub data: DataArgs,
 }
 
 /// Solves and writes.

@@ -26,12 +26,12 @@ pub struct Predict {
     /// Number density of hydrogen nuclei n_H (cm⁻³), for relative abundances.
     #[arg(long, value_name = "CM^-3")]
     pub density: Option<f64>,
-    /// Output times; those of the model's training set unless given.
-    #[command(flatten)]
-    pub times: TimeArgs,
     /// Result, as `solve` writes it: .h5, .hdf5 or .csv.
     #[arg(long, value_name = "OUT.h5|OUT.csv")]
     pub out: Option<PathBuf>,
+    /// Output times; those of the model's training set unless given.
+    #[command(flatten)]
+    pub times: TimeArgs,
 }
 
 /// Predicts and writes.

@@ -18,12 +18,6 @@ use std::path::{Path, PathBuf};
 /// Options of `run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Trajectories.
-    #[command(flatten)]
-    pub data: DataArgs,
-    /// Training.
-    #[command(flatten)]
-    pub training: TrainingArgs,
     /// Seed of everything random [default: 1].
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -36,6 +30,12 @@ pub struct Run {
     /// Go on with an interrupted run, by its own configuration.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "out", "seed"])]
     pub resume: Option<PathBuf>,
+    /// Trajectories.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Training.
+    #[command(flatten)]
+    pub training: TrainingArgs,
 }
 
 /// Runs every stage that is not done yet.

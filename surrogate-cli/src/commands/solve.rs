@@ -37,6 +37,12 @@ pub struct Solve {
     /// Whether the numbers are densities (cm⁻³) or abundances relative to the density of hydrogen nuclei.
     #[arg(long, value_enum, default_value_t = Abundances::Absolute)]
     pub abundances: Abundances,
+    /// Solve again at rtol 1e-8, atol 1e-18 and list the rows (from 0) that oscillate at late times: a loose run cannot know.
+    #[arg(long)]
+    pub check_oscillation: bool,
+    /// Result: HDF5 (.h5, .hdf5) with `data` (models × times × species, cm⁻³), `timesteps` (yr) and the attribute `labels`; or .csv.
+    #[arg(long, value_name = "OUT.h5|OUT.csv")]
+    pub out: Option<PathBuf>,
     /// Conditions.
     #[command(flatten)]
     pub conditions: ConditionArgs,
@@ -46,12 +52,6 @@ pub struct Solve {
     /// Tolerances.
     #[command(flatten)]
     pub tolerances: ToleranceArgs,
-    /// Solve again at rtol 1e-8, atol 1e-18 and list the rows (from 0) that oscillate at late times: a loose run cannot know.
-    #[arg(long)]
-    pub check_oscillation: bool,
-    /// Result: HDF5 (.h5, .hdf5) with `data` (models × times × species, cm⁻³), `timesteps` (yr) and the attribute `labels`; or .csv.
-    #[arg(long, value_name = "OUT.h5|OUT.csv")]
-    pub out: Option<PathBuf>,
 }
 
 /// Solves every row, writes the result, and reports what it took.

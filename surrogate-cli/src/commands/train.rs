@@ -17,9 +17,6 @@ pub struct Train {
     /// Data set in the layout of the CODES benchmark.
     #[arg(long, value_name = "FILE.h5")]
     pub data: PathBuf,
-    /// What is wanted.
-    #[command(flatten)]
-    pub training: TrainingArgs,
     /// Seed of the initial parameters and of all sampling [default: 1].
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -32,6 +29,9 @@ pub struct Train {
     /// Go on from the checkpoint that an interrupted training with the same options left beside --out.
     #[arg(long)]
     pub resume: bool,
+    /// What is wanted.
+    #[command(flatten)]
+    pub training: TrainingArgs,
 }
 
 /// Trains and writes.
