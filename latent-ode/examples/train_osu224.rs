@@ -80,6 +80,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             predicted.failures.len()
         );
     }
+    let clock = std::time::Instant::now();
+    for m in 0..test.samples() {
+        surrogate.rollout(test.state(m, 0), times)?;
+    }
+    let one = clock.elapsed().as_secs_f64() / test.samples() as f64;
+    let clock = std::time::Instant::now();
+    surrogate.predict(test, times, Start::First, &Control::default())?;
+    let all = clock.elapsed().as_secs_f64() / test.samples() as f64;
+    println!(
+        "prediction of {} outputs: {:.0} µs one by one, {:.0} µs per model together",
+        times.len(),
+        one * 1e6,
+        all * 1e6
+    );
     let baseline = Interpolation::fit(&dataset)?;
     let e = Evaluation::new(dataset.labels(), test, &baseline.predict_all(test)?, &[])?;
     println!(

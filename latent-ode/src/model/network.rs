@@ -42,13 +42,10 @@ impl Network {
             config.activation,
             config.output_activation,
         )?;
-        let (encoder, decoder) = if config.residual {
-            (
-                encoder.with_residual_layers(),
-                decoder.with_residual_layers(),
-            )
+        let decoder = if config.residual {
+            decoder.with_residual_layers()
         } else {
-            (encoder, decoder)
+            decoder
         };
         Ok(Self {
             encoder,

@@ -67,7 +67,7 @@ pub struct ModelConfig {
     pub encoder: Vec<usize>,
     /// Widths of the decoder's hidden layers.
     pub decoder: Vec<usize>,
-    /// Whether hidden layers between equal widths add their output to their input.
+    /// Whether the decoder's hidden layers between equal widths add their output to their input.
     #[serde(default)]
     pub residual: bool,
     /// Activation of hidden layers.
