@@ -68,7 +68,7 @@ impl std::fmt::Debug for TrainControl<'_> {
     }
 }
 
-/// What [`train`] returns.
+/// What [`train`](crate::train()) returns.
 #[derive(Clone, Debug)]
 pub struct Trained {
     /// The surrogate with the best parameters.
