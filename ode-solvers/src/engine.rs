@@ -1,7 +1,8 @@
 //! The one stepping loop, over W lanes: each lane with its own time, step, acceptance and outputs, refilled with the next model when done.
 use crate::controller::{Control, first_guess, first_step, rms};
+use crate::invariant::{Total, restore_invariants};
 use crate::methods::Stepper;
-use crate::options::{Invariant, Outputs};
+use crate::options::Outputs;
 use crate::{LaneSystem, Options, Scalar, SolveError, Statistics};
 
 /// Attempts in a row that may end in not-a-number before a solve gives up; each shrinks the step tenfold.
@@ -654,63 +655,4 @@ where
     Q: Client<T, P, W>,
 {
     engine.run_here(system, options, client)
-}
-
-/// Sets each invariant's component from the others.
-#[inline(always)]
-fn restore_invariants<T: Scalar, const W: usize>(
-    invariants: &[Invariant<T>],
-    totals: &[Total<T, W>],
-    y: &mut [[T; W]],
-) {
-    for (Invariant { weights, component }, total) in invariants.iter().zip(totals) {
-        let missing = shortfall(weights, y, total);
-        for l in 0..W {
-            y[*component][l] += missing[l] / weights[*component];
-        }
-    }
-}
-
-/// total − Σ w y, summed with compensation (Neumaier): the state at the start may be 1e6 times larger than the sum later.
-#[inline(always)]
-fn shortfall<T: Scalar, const W: usize>(
-    weights: &[T],
-    y: &[[T; W]],
-    total: &Total<T, W>,
-) -> [T; W] {
-    let mut sum = *total;
-    for (&weight, y) in weights.iter().zip(y) {
-        for l in 0..W {
-            sum.add(l, -weight * y[l]);
-        }
-    }
-    std::array::from_fn(|l| sum.value[l] + sum.lost[l])
-}
-
-/// An unevaluated sum: a value, and what rounding took from it.
-#[derive(Clone, Copy, Debug)]
-struct Total<T, const W: usize> {
-    value: [T; W],
-    lost: [T; W],
-}
-
-impl<T: Scalar, const W: usize> Total<T, W> {
-    fn zero() -> Self {
-        Self {
-            value: [T::zero(); W],
-            lost: [T::zero(); W],
-        }
-    }
-
-    #[inline(always)]
-    fn add(&mut self, l: usize, x: T) {
-        let sum = self.value[l] + x;
-        let (large, small) = if self.value[l].abs() >= x.abs() {
-            (self.value[l], x)
-        } else {
-            (x, self.value[l])
-        };
-        self.lost[l] += (large - sum) + small;
-        self.value[l] = sum;
-    }
 }

@@ -4,6 +4,7 @@ mod batch;
 mod controller;
 mod engine;
 mod error;
+mod invariant;
 mod lanes;
 mod linalg;
 mod log_space;
