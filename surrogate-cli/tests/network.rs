@@ -65,19 +65,29 @@ fn the_complete_osu_file_is_read() {
 #[test]
 fn a_malformed_line_is_named_with_line_and_column() {
     let folder = tempfile::tempdir().unwrap();
-    let line = "H       C                       CH                                      1.00e-17 0.00e+00 0.00e+00 8 1";
-    write(
-        folder.path(),
-        "bad.osu",
-        &format!("{line}\n{}\n", line.replace("1.00e-17", "1.0xe-17")),
-    );
-    let message = call(folder.path(), "network check bad.osu")
-        .expect(1)
-        .stderr;
-    assert!(
-        message.contains("error: ") && message.contains("bad.osu"),
-        "{message}"
-    );
+    let network = |reaction: &str| {
+        format!(
+            "chem-network 1\ntitle: a test\n\n[species]\nH\nC\nCH\n\n[reactions]\n{reaction} ; kooij alpha=1e-17 beta=0 gamma=0\n"
+        )
+    };
+    write(folder.path(), "good.network", &network("H + C -> CH"));
+    let json = call(folder.path(), "network check good.network --json")
+        .expect(0)
+        .json();
+    assert_eq!(json["reactions"].as_u64(), Some(1));
+    for (reaction, words) in [
+        ("H + C -> CHx", "CHx"),
+        ("H + C = CH", "H + C = CH"),
+        ("H + O -> CH", "O"),
+    ] {
+        write(folder.path(), "bad.network", &network(reaction));
+        call(folder.path(), "network check bad.network").refused(1, &["bad.network:10:", words]);
+        call(
+            folder.path(),
+            "solve --network bad.network --initial missing.csv",
+        )
+        .refused(1, &["bad.network:10:"]);
+    }
     write(folder.path(), "garbage.txt", "no network at all\n");
     call(folder.path(), "network check garbage.txt --json").refused(1, &["garbage.txt"]);
     call(folder.path(), "network check missing.txt").refused(1, &["missing.txt"]);
