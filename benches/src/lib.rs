@@ -16,7 +16,7 @@ pub fn osu224() -> Option<(Network, Kinetics)> {
     Some((network, kinetics))
 }
 
-/// `models` initial states [cm⁻³] of the distribution of Grassi et al. 2021, one after the other.
+/// `models` initial states (cm⁻³) of the distribution of Grassi et al. 2021, one after the other.
 pub fn initial_states(network: &Network, models: usize) -> Vec<f64> {
     Distribution::grassi()
         .sample(network, models, 1)
@@ -44,7 +44,7 @@ impl Straightforward {
         }
     }
 
-    /// dn/dt [cm⁻³ s⁻¹] at number densities `n` [cm⁻³].
+    /// dn/dt (cm⁻³ s⁻¹) at number densities `n` (cm⁻³).
     pub fn rhs(&self, n: &[f64], dndt: &mut [f64]) {
         dndt.fill(0.0);
         for (k, reactants, products) in &self.reactions {

@@ -2,12 +2,12 @@
 
 use crate::Error;
 
-/// One parsec [cm], as 3D-PDR has it.
+/// One parsec (cm), as 3D-PDR has it.
 pub const PARSEC_CM: f64 = 3.085_680_25e18;
-/// Visual extinction per column density of hydrogen nuclei at solar metallicity [mag cm²], as 3D-PDR has it.
+/// Visual extinction per column density of hydrogen nuclei at solar metallicity (mag cm²), as 3D-PDR has it.
 pub const AV_FACTOR: f64 = 6.289e-22;
 
-/// Column density of `density` [cm⁻³] from the first point to each point [cm⁻²]: the trapezoid rule over `position_pc` [pc].
+/// Column density of `density` (cm⁻³) from the first point to each point (cm⁻²): the trapezoid rule over `position_pc` (pc).
 ///
 /// # Errors
 /// Lengths differ, or a position does not increase.
@@ -38,7 +38,7 @@ pub fn column_density(position_pc: &[f64], density: &[f64]) -> Result<Vec<f64>, 
     Ok(columns)
 }
 
-/// Visual extinction from the first point to each point [mag]; `metallicity` relative to solar.
+/// Visual extinction from the first point to each point (mag); `metallicity` relative to solar.
 ///
 /// # Errors
 /// As [`column_density`].

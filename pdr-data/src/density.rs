@@ -1,4 +1,4 @@
-//! Density input of 3D-PDR: a line of sight or a uniform cube, number density of hydrogen nuclei [cm⁻³] at positions [pc].
+//! Density input of 3D-PDR: a line of sight or a uniform cube, number density of hydrogen nuclei (cm⁻³) at positions (pc).
 
 use crate::{Error, text};
 use std::path::Path;
@@ -6,9 +6,9 @@ use std::path::Path;
 /// One line of sight: points on the x axis, the first one at the illuminated face.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DensityProfile {
-    /// Positions (x, y, z) [pc].
+    /// Positions (x, y, z) (pc).
     pub points_pc: Vec<[f64; 3]>,
-    /// n_H at each point [cm⁻³].
+    /// n_H at each point (cm⁻³).
     pub density: Vec<f64>,
 }
 
@@ -17,11 +17,11 @@ pub struct DensityProfile {
 pub struct DensityCube {
     /// Number of cells along x, y, z.
     pub cells: [usize; 3],
-    /// Extent along x, y, z [pc].
+    /// Extent along x, y, z (pc).
     pub box_pc: [f64; 3],
-    /// Cell centres (x, y, z) [pc], z fastest.
+    /// Cell centres (x, y, z) (pc), z fastest.
     pub centres_pc: Vec<[f64; 3]>,
-    /// n_H of each cell [cm⁻³], z fastest.
+    /// n_H of each cell (cm⁻³), z fastest.
     pub density: Vec<f64>,
 }
 
@@ -66,14 +66,14 @@ impl DensityProfile {
         Ok(Self { points_pc, density })
     }
 
-    /// x of each point [pc].
+    /// x of each point (pc).
     pub fn position_pc(&self) -> Vec<f64> {
         self.points_pc.iter().map(|p| p[0]).collect()
     }
 }
 
 impl DensityCube {
-    /// Reads a cube: a line of cell counts, a line of extents [pc], then `x y z n_H` per cell with z fastest; `.gz` too.
+    /// Reads a cube: a line of cell counts, a line of extents (pc), then `x y z n_H` per cell with z fastest; `.gz` too.
     ///
     /// # Errors
     /// The file cannot be read, a field is not what it should be (a negative density included), or the number of cells
@@ -135,7 +135,7 @@ impl DensityCube {
         })
     }
 
-    /// Column densities of hydrogen nuclei through the whole cube along one axis (0 x, 1 y, 2 z) [cm⁻²]; the other two
+    /// Column densities of hydrogen nuclei through the whole cube along one axis (0 x, 1 y, 2 z) (cm⁻²); the other two
     /// axes in their order, the later one fastest.
     pub fn column_density(&self, axis: usize) -> Vec<f64> {
         let [nx, ny, nz] = self.cells;

@@ -64,9 +64,9 @@ pub enum Error {
     NotIncreasing {
         /// Index of the point, from 0.
         index: usize,
-        /// Its position [pc].
+        /// Its position (pc).
         value: f64,
-        /// Position of the point before it [pc].
+        /// Position of the point before it (pc).
         previous: f64,
     },
 }

@@ -6,19 +6,19 @@ use std::path::Path;
 /// One point of a `.pdr.fin` file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PdrPoint {
-    /// Position (x, y, z) [pc]; y = z = 0 along a single line of sight.
+    /// Position (x, y, z) (pc); y = z = 0 along a single line of sight.
     pub position_pc: [f64; 3],
-    /// Visual extinction from the illuminated face [mag]; only a single line of sight has it.
+    /// Visual extinction from the illuminated face (mag); only a single line of sight has it.
     pub visual_extinction: Option<f64>,
-    /// Gas temperature [K].
+    /// Gas temperature (K).
     pub gas_temperature: f64,
-    /// Dust temperature [K].
+    /// Dust temperature (K).
     pub dust_temperature: f64,
     /// Kind of the element (1: inside the PDR).
     pub element_type: i64,
-    /// n_H [cm⁻³].
+    /// n_H (cm⁻³).
     pub density: f64,
-    /// Attenuated radiation field [Draine].
+    /// Attenuated radiation field (Draine).
     pub radiation_field: f64,
     /// Abundances relative to n_H, in the order of the species file.
     pub abundances: Vec<f64>,
