@@ -44,6 +44,7 @@ fn small() -> TrainConfig {
     config.model.encoder = vec![16];
     config.model.decoder = vec![16, 16];
     config.optimiser.warmup = 5;
+    config.optimiser.rate = 2.5e-2;
     if let Objective::Rollout(o) = &mut config.objective {
         (o.trajectories, o.outputs, o.reconstruction, o.consistency) = (20, 6, 0.2, 0.1);
     }
