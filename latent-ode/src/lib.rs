@@ -18,7 +18,7 @@ pub use atomic::write_atomically;
 pub use dataset::Solutions;
 pub use dataset::{
     Attribute, Control, Dataset, FLOOR, FailedModel, GenerateOptions, Generated, OnFailure, Part,
-    Trajectories, generate, log_spaced,
+    Trajectories, describe_failure, generate, log_spaced,
 };
 pub use error::Error;
 pub use evaluation::{Evaluation, TABLE_F1};

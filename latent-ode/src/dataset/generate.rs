@@ -7,14 +7,14 @@ use std::{
 };
 
 use chem_network::{
-    Kinetics, KineticsBatch, YEAR,
+    Kinetics, KineticsBatch, Network, YEAR,
     sampling::{Distribution, InitialStates},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use stiff_ode_solvers::{Options, Rodas5p, Solver, Statistics, Watch, solve_lanes};
+use stiff_ode_solvers::{Options, Rodas5p, SolveError, Solver, Statistics, Watch, solve_lanes};
 
 use super::{Attribute, Dataset, Trajectories, log_spaced};
 use crate::Error;
@@ -105,6 +105,30 @@ pub struct FailedModel {
     pub model: usize,
     /// What the solver said.
     pub reason: String,
+}
+
+/// What a solver says of a failed model, with the species' name and the time in years.
+pub fn describe_failure(error: &SolveError, network: &Network) -> String {
+    let years = |t: &f64| format!("{:.4e} yr", t / YEAR);
+    match error {
+        SolveError::StepTooSmall { t, step, .. } => {
+            format!("step too small at t = {}: {}", years(t), years(step))
+        }
+        SolveError::NotFinite { component, t, .. } => {
+            let species = network.species().get(*component);
+            let name = species.map_or_else(|| component.to_string(), |s| s.name().to_owned());
+            format!("the rate of {name} is not finite after t = {}", years(t))
+        }
+        SolveError::SingularMatrix { t, step, .. } => format!(
+            "iteration matrix is singular at t = {}, down to a step of {}",
+            years(t),
+            years(step)
+        ),
+        SolveError::TooManySteps { t, limit, .. } => {
+            format!("more than {limit} steps at t = {}", years(t))
+        }
+        other => other.to_string(),
+    }
 }
 
 /// What [`generate`] returns.
@@ -215,6 +239,16 @@ pub fn generate(
     })
 }
 
+impl GenerateOptions {
+    /// Whether [`generate`] can work with these, whatever the network.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for settings out of range, [`Error::Times`].
+    pub fn validate(&self) -> Result<(), Error> {
+        check(self).map(|_| ())
+    }
+}
+
 fn check(options: &GenerateOptions) -> Result<Vec<f64>, Error> {
     let positive = |name, value: f64| {
         let ok = value > 0.0 && value.is_finite();
@@ -305,7 +339,7 @@ fn solve_round(
             let solution = solutions
                 .next()
                 .ok_or_else(|| failed("not solved".into()))?
-                .map_err(|e| failed(e.to_string()))?;
+                .map_err(|e| failed(describe_failure(&e, kinetics.network())))?;
             let mut statistics = start.statistics;
             statistics += solution.stats;
             Ok(Solved {
@@ -358,7 +392,7 @@ fn start(
             &state,
             &tolerances.clone().outputs(Vec::new()),
         )
-        .map_err(|e| failed(e.to_string()))?;
+        .map_err(|e| failed(describe_failure(&e, kinetics.network())))?;
     // What rounding left below zero would be handed on as an initial state.
     state
         .iter_mut()

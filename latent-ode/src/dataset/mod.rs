@@ -11,7 +11,9 @@ mod trajectories;
 
 use std::collections::BTreeMap;
 
-pub use generate::{Control, FailedModel, GenerateOptions, Generated, OnFailure, generate};
+pub use generate::{
+    Control, FailedModel, GenerateOptions, Generated, OnFailure, describe_failure, generate,
+};
 #[cfg(feature = "hdf5")]
 pub use solutions::Solutions;
 pub use trajectories::{FLOOR, Trajectories};
