@@ -37,18 +37,25 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// The main job: trajectories, training, evaluation on unseen models, report, in one folder.
+    #[command(allow_negative_numbers = true)]
     Run(Box<commands::run::Run>),
     /// Solve a network for sampled initial states and write a data set.
+    #[command(allow_negative_numbers = true)]
     Generate(Box<commands::generate::Generate>),
     /// Train a surrogate on a data set.
+    #[command(allow_negative_numbers = true)]
     Train(Box<commands::train::Train>),
     /// Judge a surrogate's rollouts on the test models of a data set.
+    #[command(allow_negative_numbers = true)]
     Evaluate(commands::evaluate::Evaluate),
     /// Predict trajectories of given initial states with a surrogate.
+    #[command(allow_negative_numbers = true)]
     Predict(commands::predict::Predict),
     /// Solve the full chemistry for given initial states.
+    #[command(allow_negative_numbers = true)]
     Solve(Box<commands::solve::Solve>),
     /// Generate and print a latent network.
+    #[command(allow_negative_numbers = true)]
     LatentNetwork(commands::latent_network::LatentNetworkArgs),
     /// Look at chemical networks.
     #[command(subcommand)]

@@ -116,7 +116,9 @@ impl RunConfig {
             merge(&mut base, training);
         }
         table.insert("training".into(), base);
-        toml::Value::Table(table).try_into().map_err(refuse)
+        toml::Value::Table(table)
+            .try_into()
+            .map_err(|error| located(path, &text, error))
     }
 
     /// The configuration of a file, or of a recipe where there is none.
@@ -224,8 +226,51 @@ fn read_table(path: &Path) -> Result<toml::Table, Error> {
         source: Box::new(source),
     })?;
     // Refused here already, while the file's name is known.
-    Distribution::from_toml(&text)?;
+    Distribution::from_toml(&text).map_err(|source| Error::Distribution {
+        path: path.to_owned(),
+        source,
+    })?;
     Ok(table)
+}
+
+/// A refusal with the line of its key. The table that was refused is no longer tied to the text, and the refusal holds the key in
+/// words only; where these are not found it is left as it is.
+fn located(path: &Path, text: &str, error: toml::de::Error) -> Error {
+    let find = || -> Option<(usize, String)> {
+        let shown = error.to_string();
+        let mut keys: Vec<&str> = match shown.rsplit_once("in `") {
+            Some((_, keys)) => keys.split_once('`')?.0.split('.').collect(),
+            None => Vec::new(),
+        };
+        if let Some(rest) = error.message().strip_prefix("unknown field `") {
+            keys.push(rest.split_once('`')?.0);
+        }
+        let document = toml::de::DeTable::parse(text).ok()?;
+        let mut table = document.get_ref();
+        let mut start = None;
+        for key in &keys {
+            let (name, value) = table.iter().find(|(name, _)| name.get_ref() == key)?;
+            start = Some(name.span().start);
+            match value.get_ref() {
+                toml::de::DeValue::Table(inner) => table = inner,
+                _ => break,
+            }
+        }
+        let line = 1 + text.get(..start?)?.matches('\n').count();
+        Some((line, keys.join(".")))
+    };
+    match find() {
+        Some((line, key)) => Error::Key {
+            path: path.to_owned(),
+            line,
+            key,
+            reason: error.message().to_owned(),
+        },
+        None => Error::Config {
+            path: path.to_owned(),
+            source: Box::new(error),
+        },
+    }
 }
 
 /// Lays the values of `over` onto `base`, table by table; a table that names another `kind` or `shape` replaces the whole.
@@ -323,13 +368,22 @@ mod tests {
         expected.training.steps = 9;
         expected.training.model.encoder = vec![4];
         assert_eq!(config, expected);
-        std::fs::write(&path, "[data]\nsede = 5\n").unwrap();
-        assert!(
-            RunConfig::read(&path, None)
-                .unwrap_err()
-                .chain()
-                .contains("sede")
-        );
+        for (text, at) in [
+            ("[data]\nsede = 5\n", ":2: data.sede: unknown field"),
+            ("\nnetwrk = \"a\"\n", ":2: netwrk: unknown field"),
+            (
+                "[training]\nseed = 1\nsteps = -5\n",
+                ":3: training.steps: invalid value",
+            ),
+            (
+                "[training.model]\nencodr = [4]\n",
+                ":2: training.model.encodr: unknown field",
+            ),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let refusal = RunConfig::read(&path, None).unwrap_err().chain();
+            assert!(refusal.contains(at), "{at:?} is not in {refusal}");
+        }
     }
 
     #[test]

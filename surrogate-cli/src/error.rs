@@ -42,6 +42,42 @@ pub enum Error {
         /// What TOML or serde met, with line and column.
         source: Box<toml::de::Error>,
     },
+    /// A distribution of initial states was refused.
+    #[error("{}: {source}", path.display())]
+    Distribution {
+        /// File.
+        path: PathBuf,
+        /// The refusal.
+        source: chem_network::Error,
+    },
+    /// A data set could not be used.
+    #[error("{}: {source}", path.display())]
+    Data {
+        /// File.
+        path: PathBuf,
+        /// The refusal.
+        source: latent_ode::Error,
+    },
+    /// The conditions of one row give no rate coefficients.
+    #[error("row {row} (from 0): {source}")]
+    Row {
+        /// Row of the table, from 0.
+        row: usize,
+        /// The refusal.
+        source: Box<Error>,
+    },
+    /// A key of a configuration file is unknown or has a wrong value.
+    #[error("{}:{line}: {key}: {reason}", path.display())]
+    Key {
+        /// File.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Key with the tables it is in.
+        key: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A file or folder could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {

@@ -103,6 +103,22 @@ pub fn create(asked: Option<&Path>, config: &RunConfig, output: &Output) -> Resu
     )))
 }
 
+/// Refuses a file that cannot be written because its folder does not exist or it is a folder: before the work, not after.
+pub fn check_target(path: &Path) -> Result<(), Error> {
+    if path.is_dir() {
+        return Err(Error::io(path)(std::io::ErrorKind::IsADirectory.into()));
+    }
+    let parent = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    match std::fs::metadata(parent) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(Error::io(parent)(std::io::ErrorKind::NotADirectory.into())),
+        Err(error) => Err(Error::io(parent)(error)),
+    }
+}
+
 /// Writes the figures as SVG files.
 pub fn write_figures(dir: &Path, figures: &[(String, String)]) -> Result<(), Error> {
     std::fs::create_dir_all(dir).map_err(Error::io(dir))?;

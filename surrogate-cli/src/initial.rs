@@ -5,6 +5,9 @@ use chem_network::{Environment, Network};
 use clap::ValueEnum;
 use std::path::Path;
 
+/// Characters of a refused cell that a message shows.
+const CLIP: usize = 40;
+
 /// What the numbers of a table mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Abundances {
@@ -159,7 +162,7 @@ pub fn read_table(
                 line,
                 column: i + 1,
                 name: header.get(i).unwrap_or_default().to_owned(),
-                found: cell.to_owned(),
+                found: clipped(cell),
                 expected: expected.to_owned(),
             };
             let value = cell.parse::<f64>().ok().filter(|v| v.is_finite());
@@ -199,6 +202,14 @@ pub fn read_table(
     Ok(out)
 }
 
+/// The first characters of a text: a file that is no table may hold megabytes on a line.
+fn clipped(text: &str) -> String {
+    match text.char_indices().nth(CLIP) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 fn read_header(
     path: &Path,
     line: u64,
@@ -213,7 +224,7 @@ fn read_header(
             line,
             column: i + 1,
             name: "header".into(),
-            found: name.to_owned(),
+            found: clipped(name),
             expected,
         };
         // A byte-order mark is no part of the first name.

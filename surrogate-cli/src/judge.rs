@@ -30,7 +30,7 @@ pub struct Judgement {
 }
 
 /// The data set with its species in the model's order, matched by label in any database's spelling.
-pub fn matched(dataset: Dataset, surrogate: &Surrogate) -> Result<Dataset, Error> {
+pub fn matched(dataset: Dataset, surrogate: &Surrogate) -> Result<Dataset, LatentError> {
     if dataset.labels() == surrogate.labels() {
         return Ok(dataset);
     }
@@ -41,7 +41,7 @@ pub fn matched(dataset: Dataset, surrogate: &Surrogate) -> Result<Dataset, Error
                 |label: &String| Species::from_name(label).ok().map(|s| s.name().to_owned());
             let labels: Option<Vec<String>> = dataset.labels().iter().map(common).collect();
             let Some(labels) = labels.filter(|l| l != dataset.labels()) else {
-                return Err(refusal.into());
+                return Err(refusal);
             };
             let (train, test, val) = (
                 dataset.train().clone(),
@@ -49,7 +49,7 @@ pub fn matched(dataset: Dataset, surrogate: &Surrogate) -> Result<Dataset, Error
                 dataset.val().clone(),
             );
             let renamed = Dataset::new(labels, dataset.timesteps().to_vec(), train, test, val)?;
-            Ok(renamed.reordered(surrogate.labels())?)
+            renamed.reordered(surrogate.labels())
         }
     }
 }

@@ -11,22 +11,22 @@ use std::path::Path;
 #[command(next_help_heading = "Conditions")]
 pub struct ConditionArgs {
     /// Gas temperature (K) [default: 50].
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", allow_hyphen_values = true)]
     pub temperature: Option<f64>,
     /// Cosmic-ray ionisation rate (s⁻¹) [default: 1e-16].
-    #[arg(long, value_name = "S^-1")]
+    #[arg(long, value_name = "S^-1", allow_hyphen_values = true)]
     pub cosmic_ray_rate: Option<f64>,
     /// Number density of hydrogen nuclei n_H (cm⁻³); needed for abundances relative to it and by some rate laws.
-    #[arg(long, value_name = "CM^-3")]
+    #[arg(long, value_name = "CM^-3", allow_hyphen_values = true)]
     pub density: Option<f64>,
-    /// Visual extinction A_V (mag); needed by photoreactions.
-    #[arg(long, value_name = "MAG")]
+    /// Visual extinction A_V (mag), for photoreactions [default: 10].
+    #[arg(long, value_name = "MAG", allow_hyphen_values = true)]
     pub visual_extinction: Option<f64>,
-    /// Far-ultraviolet radiation field χ (Draine); needed by photoreactions.
-    #[arg(long, value_name = "CHI")]
+    /// Far-ultraviolet radiation field χ (Draine), for photoreactions [default: 1].
+    #[arg(long, value_name = "CHI", allow_hyphen_values = true)]
     pub radiation_field: Option<f64>,
     /// Albedo of dust grains in the far ultraviolet; needed by reactions with photons that cosmic rays induce.
-    #[arg(long, value_name = "OMEGA")]
+    #[arg(long, value_name = "OMEGA", allow_hyphen_values = true)]
     pub grain_albedo: Option<f64>,
 }
 
@@ -58,8 +58,8 @@ impl Default for Conditions {
             temperature: 50.0,
             cosmic_ray_rate: 1e-16,
             density: None,
-            visual_extinction: None,
-            radiation_field: None,
+            visual_extinction: Some(10.0),
+            radiation_field: Some(1.0),
             grain_albedo: None,
         }
     }
@@ -80,6 +80,11 @@ impl Conditions {
     /// As an environment, its values checked.
     pub fn environment(&self) -> Result<Environment, Error> {
         let mut environment = Environment::new(self.temperature, self.cosmic_ray_rate);
+        if let Some(density) = self.density.filter(|n| *n <= 0.0) {
+            return Err(Error::Usage(format!(
+                "density {density}: expected a finite number above 0 cm⁻³"
+            )));
+        }
         environment.density = self.density;
         environment.visual_extinction = self.visual_extinction;
         environment.radiation_field = self.radiation_field;
@@ -96,10 +101,10 @@ impl Conditions {
 #[command(next_help_heading = "Output times")]
 pub struct TimeArgs {
     /// First output (yr): the time of the initial state [default: 1e-6].
-    #[arg(long, value_name = "YR")]
+    #[arg(long, value_name = "YR", allow_hyphen_values = true)]
     pub t_start: Option<f64>,
     /// Last output (yr) [default: 1e8].
-    #[arg(long, value_name = "YR")]
+    #[arg(long, value_name = "YR", allow_hyphen_values = true)]
     pub t_end: Option<f64>,
     /// Number of outputs, uniform in log10 of time, both ends included [default: 100].
     #[arg(long, value_name = "N")]
@@ -164,10 +169,10 @@ impl Times {
 #[command(next_help_heading = "Solver")]
 pub struct ToleranceArgs {
     /// Relative tolerance [default: 1e-3 for solve, 1e-6 for training sets].
-    #[arg(long, value_name = "RTOL")]
+    #[arg(long, value_name = "RTOL", allow_hyphen_values = true)]
     pub rtol: Option<f64>,
     /// Absolute tolerance (cm⁻³) [default: 1e-14 for solve, 1e-20 for training sets].
-    #[arg(long, value_name = "ATOL")]
+    #[arg(long, value_name = "ATOL", allow_hyphen_values = true)]
     pub atol: Option<f64>,
 }
 

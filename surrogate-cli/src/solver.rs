@@ -49,7 +49,22 @@ pub fn solve(
     } else {
         environments
     };
-    let kinetics = KineticsBatch::new(network, environments).map_err(Error::conditions)?;
+    let kinetics = KineticsBatch::new(network, environments).map_err(|error| {
+        let error = Error::conditions(error);
+        if shared {
+            return error;
+        }
+        // Whose conditions they are.
+        let refused =
+            |e: &Environment| KineticsBatch::new(network, std::slice::from_ref(e)).is_err();
+        match environments.iter().position(refused) {
+            Some(row) => Error::Row {
+                row,
+                source: Box::new(error),
+            },
+            None => error,
+        }
+    })?;
     let options = Options::default()
         .rtol(tolerances.rtol)
         .atol(tolerances.atol)
@@ -95,7 +110,9 @@ pub fn solve(
             }
             Err(error) => {
                 batch.data.resize(batch.data.len() + width, f64::NAN);
-                batch.failures.push((row, error.to_string()));
+                batch
+                    .failures
+                    .push((row, latent_ode::describe_failure(&error, network)));
             }
         }
     }

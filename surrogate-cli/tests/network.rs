@@ -54,12 +54,17 @@ fn the_complete_osu_file_is_read() {
         (json["rows"].as_u64(), json["unbalanced"].as_u64()),
         (Some(4457), Some(0))
     );
-    // Photoreactions need the extinction and the field: refused with the option's name, never a zero.
-    write(folder.path(), "initial.csv", "H2\n1e4\n");
-    let solve = format!("solve --network {path} --initial initial.csv --t-end 1e-5 --points 2");
-    call(folder.path(), &solve).refused(1, &["--visual-extinction"]);
-    call(folder.path(), &format!("{solve} --visual-extinction 10"))
-        .refused(1, &["--radiation-field"]);
+    // Without options photoreactions proceed at A_V = 10 and χ = 1.
+    write(folder.path(), "initial.csv", "H2,C\n1e4,1\n");
+    let solve = format!("solve --network {path} --initial initial.csv --t-end 1e3 --points 9");
+    let work = |options: &str| {
+        let json = call(folder.path(), &format!("{solve} {options} --json"))
+            .expect(0)
+            .json();
+        (json["steps"].clone(), json["rejected"].clone())
+    };
+    assert_eq!(work(""), work("--visual-extinction 10 --radiation-field 1"));
+    assert_ne!(work(""), work("--visual-extinction 0"));
 }
 
 #[test]

@@ -207,6 +207,21 @@ fn stages_one_at_a_time() {
         ),
         (Some(12), Some(5), Some(5))
     );
+    // Refused before a folder is made.
+    for (text, word) in [
+        ("[data]\nsplit = [5, 0, 5]\n", "test"),
+        ("[data]\npoints = 1\n", "1 times"),
+        ("[training.model]\natoms = 0\n", "0 atoms"),
+    ] {
+        write(at, "bad.toml", text);
+        let call = call(at, "run --config bad.toml --out bad");
+        assert!(
+            call.code > 0 && call.stderr.contains(word),
+            "{}",
+            call.stderr
+        );
+        assert!(!at.join("bad").exists());
+    }
     write(
         at,
         "mine.toml",

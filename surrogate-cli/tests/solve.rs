@@ -121,7 +121,8 @@ fn relative_abundances_are_times_the_density() {
 #[test]
 fn bad_tables_are_refused_with_file_line_and_column() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&str, &[&str]); 10] = [
+    let long = format!("{}\n1\n", "x".repeat(100_000));
+    let cases: [(&str, &[&str]); 12] = [
         (
             "H2,Fe\n1,1\n",
             &["t.csv:1", "column 2", "Fe", "a species of the network"],
@@ -140,6 +141,11 @@ fn bad_tables_are_refused_with_file_line_and_column() {
         ("H2,C\n1\n", &["t.csv:2", "1 columns", "2"]),
         ("H2,C\n", &["t.csv:1", "no models"]),
         ("e-,E\n1,1\n", &["t.csv:1", "column 2", "column 1 again"]),
+        (&long, &["t.csv:1", "xxx…”"]),
+        (
+            "H2,temperature\n1e4,50\n1e4,1e-300\n",
+            &["row 1 (from 0)", "inf"],
+        ),
         (
             "H2,temperature\n1,0\n",
             &["t.csv:2", "temperature", "above 0 K"],
@@ -147,7 +153,8 @@ fn bad_tables_are_refused_with_file_line_and_column() {
     ];
     for (text, words) in cases {
         write(folder.path(), "t.csv", text);
-        call(folder.path(), "solve --initial t.csv --out out.h5").refused(1, words);
+        let call = call(folder.path(), "solve --initial t.csv --out out.h5").refused(1, words);
+        assert!(call.stderr.len() < 1000, "{}", call.stderr);
         assert_eq!(
             names(folder.path()),
             ["t.csv"],
@@ -169,6 +176,8 @@ fn wrong_usage_ends_with_2() {
         "solve --initial initial.csv --t-start 0",
         "solve --initial initial.csv --t-end 1e-7",
         "solve --initial initial.csv --rtol -1",
+        "solve --initial initial.csv --cosmic-ray-rate -1e-17",
+        "solve --initial initial.csv --density 0",
         "solve --initial initial.csv --temperature 0",
         "solve --initial initial.csv --temperature warm",
         "solve --initial initial.csv --out result.txt",

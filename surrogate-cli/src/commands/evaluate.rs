@@ -24,7 +24,11 @@ pub struct Evaluate {
 /// Judges and prints.
 pub fn run(args: &Evaluate, output: &Output) -> Result<Outcome, Error> {
     let surrogate = Surrogate::read(&args.model)?;
-    let dataset = judge::matched(Dataset::read(&args.data)?, &surrogate)?;
+    let dataset = Dataset::read(&args.data)?;
+    let dataset = judge::matched(dataset, &surrogate).map_err(|source| Error::Data {
+        path: args.data.clone(),
+        source,
+    })?;
     let judgement = judge::judge(&surrogate, &dataset, args.seed, output)?;
     output.say(&judge::table(&judgement))?;
     Ok(Outcome {

@@ -3,7 +3,7 @@
 use crate::config::{DataArgs, RunConfig};
 use crate::error::Error;
 use crate::output::{Outcome, Output};
-use crate::{interrupt, progress};
+use crate::{folder, interrupt, progress};
 use chem_network::Kinetics;
 use clap::Args;
 use latent_ode::{Attribute, Control, Generated};
@@ -30,6 +30,7 @@ pub struct Generate {
 pub fn run(args: &Generate, output: &Output) -> Result<Outcome, Error> {
     let mut config = RunConfig::load(args.config.as_ref(), None)?;
     config.set_data(&args.data, args.seed)?;
+    folder::check_target(&args.out)?;
     let generated = generate(&config, output, || "no data set was written".into())?;
     generated.dataset.write(&args.out)?;
     let [train, test, val] = parts(&generated);

@@ -1,6 +1,7 @@
 //! `surrogate latent-network`: the latent molecules and reactions that a rule gives, for reading or for other programs.
 
 use crate::error::Error;
+use crate::folder;
 use crate::output::{Outcome, Output};
 use clap::Args;
 use latent_ode::{ExportFormat, LatentNetwork};
@@ -27,6 +28,7 @@ pub struct LatentNetworkArgs {
 pub fn run(args: &LatentNetworkArgs, output: &Output) -> Result<Outcome, Error> {
     let network = LatentNetwork::generate(args.atoms, args.max_size)
         .map_err(|e| Error::Usage(e.to_string()))?;
+    args.out.as_deref().map(folder::check_target).transpose()?;
     let format: ExportFormat = args.to.parse()?;
     let text = network.export(format, None)?;
     match &args.out {

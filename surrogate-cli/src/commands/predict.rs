@@ -1,6 +1,7 @@
 //! `surrogate predict`: trajectories of given initial states by a surrogate.
 
 use crate::error::Error;
+use crate::folder;
 use crate::initial::{self, Abundances};
 use crate::options::TimeArgs;
 use crate::output::{Outcome, Output};
@@ -37,6 +38,7 @@ pub struct Predict {
 /// Predicts and writes.
 pub fn run(args: &Predict, output: &Output) -> Result<Outcome, Error> {
     let format = args.out.as_deref().map(table::Format::of).transpose()?;
+    args.out.as_deref().map(folder::check_target).transpose()?;
     let surrogate = Surrogate::read(&args.model)?;
     let labels = surrogate.labels();
     let names: Vec<&str> = labels.iter().map(String::as_str).collect();
@@ -82,17 +84,18 @@ pub fn run(args: &Predict, output: &Output) -> Result<Outcome, Error> {
     let mut failures = Vec::new();
     for (row, rollout) in rollouts.iter().enumerate() {
         match &rollout.failure {
-            None => data.extend_from_slice(&rollout.densities),
+            None => {
+                // The first output is the state itself, as in `solve`.
+                let state = &initial.states[row * labels.len()..][..labels.len()];
+                data.extend_from_slice(state);
+                data.extend_from_slice(&rollout.densities[labels.len()..]);
+            }
             Some(reason) => {
                 output.note(&format!("row {row} failed: {reason}"));
                 failures.push(serde_json::json!({ "row": row, "reason": reason }));
                 data.resize(data.len() + width, f64::NAN);
             }
         }
-        // The first output is the state itself, as in `solve`.
-        let start = data.len() - width;
-        data[start..start + labels.len()]
-            .copy_from_slice(&initial.states[row * labels.len()..][..labels.len()]);
     }
     if let (Some(path), Some(format)) = (&args.out, format) {
         let attributes = [

@@ -11,7 +11,7 @@ use crate::output::{Outcome, Output};
 use crate::report::{self, data::Timing};
 use crate::{interrupt, timings};
 use clap::Args;
-use latent_ode::{Dataset, Surrogate, write_atomically};
+use latent_ode::{Dataset, LatentNetwork, Surrogate, write_atomically};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -54,6 +54,17 @@ pub fn run(args: &Run, output: &Output) -> Result<Outcome, Error> {
     let network = config.network()?;
     let environment = config.conditions.environment()?;
     config.distribution()?;
+    config.data.validate()?;
+    config.training.validate()?;
+    let latent = &config.training.model;
+    LatentNetwork::generate(latent.atoms, latent.max_size)?;
+    let [train, test, _] = config.data.split;
+    if train == 0 || test == 0 {
+        return Err(Error::Usage(format!(
+            "split {:?}: a run needs models to train on and models to test on",
+            config.data.split
+        )));
+    }
     let dir = if args.resume.is_some() {
         dir
     } else {

@@ -1,6 +1,7 @@
 //! `surrogate solve`: the full chemistry for given initial states, all in one batch.
 
 use crate::error::Error;
+use crate::folder;
 use crate::initial::{self, Abundances, InitialStates};
 use crate::interrupt;
 use crate::options::{self, ConditionArgs, Conditions, TimeArgs, Times, ToleranceArgs, Tolerances};
@@ -62,6 +63,7 @@ pub fn run(args: &Solve, output: &Output) -> Result<Outcome, Error> {
     let times = Times::default().overridden(&args.times).grid()?;
     let tolerances = TOLERANCES.overridden(&args.tolerances)?;
     let format = args.out.as_deref().map(table::Format::of).transpose()?;
+    args.out.as_deref().map(folder::check_target).transpose()?;
     let network = options::network(&args.network)?;
     let initial = initial::read(&args.initial, &network, &base, args.abundances)?;
     note_unnamed(&initial, output);

@@ -3,7 +3,7 @@
 use crate::config::{RunConfig, TrainingArgs};
 use crate::error::Error;
 use crate::output::{Outcome, Output};
-use crate::{interrupt, progress};
+use crate::{folder, interrupt, progress};
 use clap::Args;
 use latent_ode::{Dataset, Record, Stop, TrainConfig, TrainControl, Trained};
 use std::path::{Path, PathBuf};
@@ -38,6 +38,7 @@ pub struct Train {
 pub fn run(args: &Train, output: &Output) -> Result<Outcome, Error> {
     let mut config = RunConfig::load(args.config.as_ref(), args.training.recipe.as_deref())?;
     config.set_training(&args.training, args.seed)?;
+    folder::check_target(&args.out)?;
     let dataset = Dataset::read(&args.data)?;
     let checkpoint = args.out.with_extension("checkpoint");
     if args.resume && !checkpoint.exists() {
