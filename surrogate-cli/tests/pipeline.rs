@@ -152,7 +152,18 @@ fn evaluate_and_predict(at: &Path) {
         ),
         (2, 20, 29)
     );
-    call(at, &format!("{predict} --t-end 1e3 --points 5 --out p.csv")).expect(0);
+    let inside = call(at, &format!("{predict} --t-end 1e3 --points 5 --out p.csv")).expect(0);
+    assert!(!inside.stderr.contains("extrapolates"), "{}", inside.stderr);
+    let outside = call(
+        at,
+        &format!("{predict} --t-end 1e12 --points 5 --out p.csv"),
+    )
+    .expect(0);
+    assert!(
+        outside.stderr.contains("extrapolates"),
+        "{}",
+        outside.stderr
+    );
     write(at, "warm.csv", "H2,temperature\n1e4,20\n");
     call(
         at,

@@ -70,6 +70,19 @@ pub fn run(args: &Predict, output: &Output) -> Result<Outcome, Error> {
     }
     super::solve::note_unnamed(&initial, output);
     let times = times(&args.times, &surrogate)?;
+    let (first, last) = (
+        surrogate.times()[0],
+        surrogate.times()[surrogate.times().len() - 1],
+    );
+    // Rounding of the grid is no excess.
+    if times
+        .iter()
+        .any(|t| *t < first * (1.0 - 1e-9) || *t > last * (1.0 + 1e-9))
+    {
+        output.note(&format!(
+            "some times lie outside the training set's, {first:e} to {last:e} yr: there the surrogate extrapolates"
+        ));
+    }
     let clock = Instant::now();
     let control = Control {
         progress: None,
