@@ -72,3 +72,8 @@ impl Straightforward {
         }
     }
 }
+
+/// The code of the workspace's README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
