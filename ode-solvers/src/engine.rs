@@ -22,6 +22,7 @@ pub(crate) enum Failure<T> {
     StepTooSmall { step: T },
     NotFinite { component: usize },
     Singular { step: T },
+    NotConverged { step: T },
     TooManySteps,
     Cancelled,
 }
@@ -140,7 +141,9 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             [atol] => self.atol.resize(n, atol),
             _ => self.atol.extend_from_slice(&options.atol),
         }
-        self.stepper.prepare(system)
+        self.stepper.prepare(system)?;
+        self.stepper.set_tolerances(options.rtol, &self.atol);
+        Ok(())
     }
 
     /// Solves every model the client has. `options` must have passed [`Options::check`].
@@ -302,7 +305,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         );
         for l in 0..W {
             if self.changed[l] {
-                self.lanes[l].stats += self.stepper.begin_cost(self.fresh[l]);
+                self.lanes[l].stats += self.stepper.begin_cost(l, self.fresh[l]);
             }
         }
         if self.fresh.contains(&true) {
@@ -398,15 +401,17 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
     {
         let errors = rms(&self.error, &self.y, &self.y_new, &self.atol, options.rtol);
         let finite = self.finite_states();
-        let cost = self.stepper.attempt_cost();
         let mut accepted = [false; W];
         let mut sound = [false; W];
         for l in 0..W {
             let lane = &mut self.lanes[l];
             if lane.active {
                 lane.attempts += 1;
-                lane.stats += cost;
-                sound[l] = finite[l] && errors[l].is_finite() && !singular[l];
+                lane.stats += self.stepper.attempt_cost(l);
+                sound[l] = finite[l]
+                    && errors[l].is_finite()
+                    && !singular[l]
+                    && self.stepper.retry_factor(l).is_none();
                 accepted[l] = sound[l] && errors[l] <= T::one();
             }
         }
@@ -488,20 +493,27 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
     {
         let lane = &mut self.lanes[l];
         lane.stats.rejected += 1;
+        let retry = self.stepper.retry_factor(l);
         let factor = if sound {
             lane.not_finite = 0;
-            control.after_rejected(error)
+            let proposed = control.after_rejected(error);
+            self.stepper.step_factor(l, error, false, proposed)
+        } else if let Some(factor) = retry {
+            factor
         } else if singular {
             T::of(0.5)
         } else {
             lane.not_finite += 1;
             T::of(0.1)
         };
-        lane.rejected = true;
+        // A retry at the same step, with a new Jacobian, says nothing about the next step.
+        lane.rejected |= factor < T::one();
         self.h[l] *= factor;
         let step = self.h[l];
         let too_small = step.abs() < Self::smallest_step(self.t[l], options) || step == T::zero();
-        if singular {
+        if retry.is_some() {
+            too_small.then_some(Failure::NotConverged { step })
+        } else if singular {
             too_small.then_some(Failure::Singular { step })
         } else if sound {
             too_small.then_some(Failure::StepTooSmall { step })
@@ -627,7 +639,8 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             let end = self.end_of_step(l);
             let lane = &mut self.lanes[l];
             lane.stats.steps += 1;
-            self.h[l] *= control.after_accepted(errors[l], lane.error_before, lane.rejected);
+            let proposed = control.after_accepted(errors[l], lane.error_before, lane.rejected);
+            self.h[l] *= self.stepper.step_factor(l, errors[l], true, proposed);
             self.t[l] = end;
             lane.error_before = errors[l];
             lane.rejected = false;

@@ -37,6 +37,16 @@ pub enum SolveError {
         /// Outputs before t, state at t.
         partial: Box<Solution<f64>>,
     },
+    /// The iteration for the implicit stages does not converge, however small the step: f is not smooth there, or the Jacobian is not its derivative.
+    #[error("Newton's iteration does not converge at t = {t:e}, down to a step of {step:e}")]
+    NotConverged {
+        /// Time reached.
+        t: f64,
+        /// Last step tried.
+        step: f64,
+        /// Outputs before t, state at t.
+        partial: Box<Solution<f64>>,
+    },
     /// The limit of attempted steps is used up.
     #[error("more than {limit} steps at t = {t:e}")]
     TooManySteps {
@@ -112,6 +122,7 @@ impl SolveError {
             Self::StepTooSmall { partial, .. }
             | Self::NotFinite { partial, .. }
             | Self::SingularMatrix { partial, .. }
+            | Self::NotConverged { partial, .. }
             | Self::TooManySteps { partial, .. } => Some(partial),
             _ => None,
         }

@@ -78,6 +78,8 @@ pub struct Statistics {
     pub jacobian_evaluations: usize,
     /// Factorisations of the iteration matrix.
     pub factorizations: usize,
+    /// Iterations of Newton's method, one solve with the iteration matrix each (0 for methods that do not iterate).
+    pub newton_iterations: usize,
 }
 
 impl AddAssign for Statistics {
@@ -87,5 +89,6 @@ impl AddAssign for Statistics {
         self.rhs_evaluations += other.rhs_evaluations;
         self.jacobian_evaluations += other.jacobian_evaluations;
         self.factorizations += other.factorizations;
+        self.newton_iterations += other.newton_iterations;
     }
 }

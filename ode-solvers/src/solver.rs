@@ -155,6 +155,11 @@ pub(crate) fn failure_to_error<T: Scalar>(
             step: step.as_f64(),
             partial,
         },
+        Failure::NotConverged { step } => SolveError::NotConverged {
+            t,
+            step: step.as_f64(),
+            partial,
+        },
         Failure::TooManySteps => SolveError::TooManySteps { t, limit, partial },
         Failure::Cancelled => SolveError::Cancelled,
     }

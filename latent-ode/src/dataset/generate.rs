@@ -124,6 +124,11 @@ pub fn describe_failure(error: &SolveError, network: &Network) -> String {
             years(t),
             years(step)
         ),
+        SolveError::NotConverged { t, step, .. } => format!(
+            "Newton's iteration does not converge at t = {}, down to a step of {}",
+            years(t),
+            years(step)
+        ),
         SolveError::TooManySteps { t, limit, .. } => {
             format!("more than {limit} steps at t = {}", years(t))
         }

@@ -33,6 +33,9 @@ pub trait Stepper<T: Scalar, S, const W: usize> {
     /// Fits the memory to a system; called once per solve or batch.
     fn prepare(&mut self, system: &mut S) -> Result<(), SolveError>;
 
+    /// The tolerances of the solve (one `atol` per component), for methods that iterate or choose their order; called after [`Stepper::prepare`].
+    fn set_tolerances(&mut self, _rtol: T, _atol: &[T]) {}
+
     /// Evaluates what depends on the state alone (slope, Jacobian). `fresh` lanes hold a new model, `changed` lanes a new state (fresh ones included).
     fn begin(
         &mut self,
@@ -58,6 +61,18 @@ pub trait Stepper<T: Scalar, S, const W: usize> {
         error: &mut [[T; W]],
     ) -> [bool; W];
 
+    /// Where the last attempt of a lane found no solution of its implicit equations: by which factor its step changes for the next one. A factor of
+    /// 1 is a retry with something better than before (a new Jacobian); it must not be returned twice in a row, or the loop never ends.
+    fn retry_factor(&self, _lane: usize) -> Option<T> {
+        None
+    }
+
+    /// The factor by which the step of a lane changes after an attempt of this error, `proposed` being the controller's. For methods that keep a
+    /// factorisation over small changes, or that choose their order themselves. Called after [`Stepper::accept`] where the attempt was accepted.
+    fn step_factor(&mut self, _lane: usize, _error: T, _accepted: bool, proposed: T) -> T {
+        proposed
+    }
+
     /// The last attempt was accepted in these lanes.
     fn accept(&mut self, _accepted: &[bool; W]) {}
 
@@ -74,11 +89,11 @@ pub trait Stepper<T: Scalar, S, const W: usize> {
         out: &mut [[T; W]],
     );
 
-    /// Work of `begin` for a lane that is fresh, or only changed.
-    fn begin_cost(&self, fresh: bool) -> Statistics;
+    /// Work of the last `begin` for a lane that is fresh, or only changed.
+    fn begin_cost(&self, lane: usize, fresh: bool) -> Statistics;
 
-    /// Work of an attempt.
-    fn attempt_cost(&self) -> Statistics;
+    /// Work of the last attempt for a lane.
+    fn attempt_cost(&self, lane: usize) -> Statistics;
 }
 
 /// The stage sums: out = base + Σ_j `coefficients[j]`[lane] · `terms[j]`, with the number of terms known to the compiler.

@@ -371,7 +371,7 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
         }
     }
 
-    fn begin_cost(&self, _fresh: bool) -> Statistics {
+    fn begin_cost(&self, _lane: usize, _fresh: bool) -> Statistics {
         let rhs_evaluations = 1 + usize::from(!self.autonomous && self.differenced);
         Statistics {
             rhs_evaluations,
@@ -380,7 +380,7 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
         }
     }
 
-    fn attempt_cost(&self) -> Statistics {
+    fn attempt_cost(&self, _lane: usize) -> Statistics {
         Statistics {
             rhs_evaluations: 7,
             factorizations: 1,

@@ -296,14 +296,14 @@ impl<T: Scalar, S: LaneSystem<T, W>, const W: usize> Stepper<T, S, W> for Tsit5S
         );
     }
 
-    fn begin_cost(&self, fresh: bool) -> Statistics {
+    fn begin_cost(&self, _lane: usize, fresh: bool) -> Statistics {
         Statistics {
             rhs_evaluations: usize::from(fresh),
             ..Statistics::default()
         }
     }
 
-    fn attempt_cost(&self) -> Statistics {
+    fn attempt_cost(&self, _lane: usize) -> Statistics {
         Statistics {
             rhs_evaluations: 6,
             ..Statistics::default()
