@@ -1,0 +1,111 @@
+//! Before an attempt: slopes of new states, first steps of new models, steps held within their limits.
+use super::Engine;
+use crate::controller::{Control, first_guess, first_step, rms};
+use crate::methods::Stepper;
+use crate::{LaneSystem, Options, Scalar};
+
+impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
+    /// Slopes (and Jacobians) of new states; first steps of new models.
+    #[inline(always)]
+    pub(super) fn begin<S>(&mut self, system: &mut S, options: &Options<T>, control: &Control<T>)
+    where
+        S: LaneSystem<T, W>,
+        P: Stepper<T, S, W>,
+    {
+        if !self.changed.contains(&true) {
+            return;
+        }
+        self.stepper.begin(
+            system,
+            &self.fresh,
+            &self.changed,
+            &self.t,
+            &self.h,
+            &self.y,
+        );
+        for l in 0..W {
+            if self.changed[l] {
+                self.lanes[l].stats += self.stepper.begin_cost(l, self.fresh[l]);
+            }
+        }
+        if self.fresh.contains(&true) {
+            self.choose_first_steps(system, options, control);
+        }
+        self.fresh = [false; W];
+        self.changed = [false; W];
+    }
+
+    /// Hairer, Nørsett & Wanner's automatic first step, in the lanes with a new model.
+    #[cold]
+    pub(super) fn choose_first_steps<S>(
+        &mut self,
+        system: &mut S,
+        options: &Options<T>,
+        control: &Control<T>,
+    ) where
+        S: LaneSystem<T, W>,
+        P: Stepper<T, S, W>,
+    {
+        let n = self.y.len();
+        let slope = self.stepper.slope();
+        let sizes = rms(&self.y, &self.y, &self.y, &self.atol, options.rtol);
+        let slopes = rms(slope, &self.y, &self.y, &self.atol, options.rtol);
+        let mut trial = self.t;
+        let mut guess = [T::one(); W];
+        for l in 0..W {
+            let span = (self.lanes[l].t1 - self.t[l]).abs();
+            guess[l] = first_guess(sizes[l], slopes[l], span).min(span);
+            trial[l] += guess[l] * self.lanes[l].direction;
+        }
+        for i in 0..n {
+            for l in 0..W {
+                self.y_new[i][l] = self.y[i][l] + guess[l] * self.lanes[l].direction * slope[i][l];
+            }
+        }
+        if options.initial_step.is_none() {
+            system.rhs(&trial, &self.y_new, &mut self.error);
+        }
+        let slope = self.stepper.slope();
+        for i in 0..n {
+            for l in 0..W {
+                self.error[i][l] = (self.error[i][l] - slope[i][l]) / guess[l];
+            }
+        }
+        let curvatures = rms(&self.error, &self.y, &self.y, &self.atol, options.rtol);
+        for l in 0..W {
+            if !self.fresh[l] {
+                continue;
+            }
+            let step = match options.initial_step {
+                Some(step) => step,
+                None => {
+                    self.lanes[l].stats.rhs_evaluations += 1;
+                    first_step(guess[l], slopes[l], curvatures[l], control.order)
+                }
+            };
+            self.h[l] =
+                step.max(self.t[l].abs() * T::epsilon() * T::of(16.0)) * self.lanes[l].direction;
+        }
+    }
+
+    /// No step beyond the end of the span or the longest step allowed.
+    #[inline(always)]
+    pub(super) fn clamp_steps(&mut self, options: &Options<T>) {
+        for l in 0..W {
+            let lane = &self.lanes[l];
+            if !lane.active {
+                continue;
+            }
+            if let Some(most) = options.max_step
+                && self.h[l].abs() > most
+            {
+                self.h[l] = most * lane.direction;
+            }
+            let left = lane.t1 - self.t[l];
+            // A hair's breadth left over would cost a step of its own.
+            if left.abs() <= self.h[l].abs() * T::of(1.0 + 1e-6) {
+                self.h[l] = left;
+            }
+        }
+    }
+}

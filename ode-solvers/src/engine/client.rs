@@ -1,0 +1,53 @@
+//! What passes between the stepping loop and those who feed it with models and take what comes out.
+use crate::Statistics;
+
+/// Where a model begins and ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start<T> {
+    pub model: usize,
+    pub t0: T,
+    pub t1: T,
+}
+
+/// Why a lane stopped early.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Failure<T> {
+    StepTooSmall { step: T },
+    NotFinite { component: usize },
+    Singular { step: T },
+    NotConverged { step: T },
+    TooManySteps,
+    Cancelled,
+}
+
+/// Who feeds the loop with models and takes what comes out.
+pub(crate) trait Client<T, P, const W: usize> {
+    /// The next model, its initial state written into `y` at `lane`; `None` when the queue is empty.
+    fn next(&mut self, lane: usize, y: &mut [[T; W]]) -> Option<Start<T>>;
+    /// Output `index` of a lane, at time t.
+    fn output(&mut self, lane: usize, index: usize, t: T, y: &[[T; W]]);
+    /// The step from (t, y) of length h was accepted in these lanes.
+    fn accepted(
+        &mut self,
+        _accepted: &[bool; W],
+        _t: &[T; W],
+        _h: &[T; W],
+        _y: &[[T; W]],
+        _stepper: &P,
+    ) {
+    }
+    /// A model is over, at t with state y (of that lane).
+    fn finished(
+        &mut self,
+        lane: usize,
+        model: usize,
+        t: T,
+        y: &[[T; W]],
+        stats: Statistics,
+        failure: Option<Failure<T>>,
+    );
+    /// Whether to stop all work now.
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
