@@ -31,6 +31,16 @@ pub struct Environment {
     pub radiation_field: Option<f64>,
     /// Albedo ω of dust grains in the far ultraviolet, 0 ≤ ω < 1.
     pub grain_albedo: Option<f64>,
+    /// Temperature of dust T_d \[K\], above 0.
+    pub dust_temperature: Option<f64>,
+    /// Doppler width b of the lines of H2 [cm s⁻¹], above 0.
+    pub doppler_width: Option<f64>,
+    /// Column density N(H2) towards the source of the radiation [cm⁻²].
+    pub h2_column: Option<f64>,
+    /// Column density N(CO) towards the source of the radiation [cm⁻²].
+    pub co_column: Option<f64>,
+    /// Column density N(C) towards the source of the radiation [cm⁻²].
+    pub c_column: Option<f64>,
 }
 
 impl Environment {
@@ -44,6 +54,11 @@ impl Environment {
             visual_extinction: None,
             radiation_field: None,
             grain_albedo: None,
+            dust_temperature: None,
+            doppler_width: None,
+            h2_column: None,
+            co_column: None,
+            c_column: None,
         }
     }
 
@@ -89,6 +104,41 @@ impl Environment {
         self
     }
 
+    /// Sets the dust temperature T_d \[K\].
+    #[must_use]
+    pub fn with_dust_temperature(mut self, kelvin: f64) -> Self {
+        self.dust_temperature = Some(kelvin);
+        self
+    }
+
+    /// Sets the Doppler width b of the lines of H2 [cm s⁻¹].
+    #[must_use]
+    pub fn with_doppler_width(mut self, cm_per_second: f64) -> Self {
+        self.doppler_width = Some(cm_per_second);
+        self
+    }
+
+    /// Sets the column density N(H2) towards the source of the radiation [cm⁻²].
+    #[must_use]
+    pub fn with_h2_column(mut self, per_square_cm: f64) -> Self {
+        self.h2_column = Some(per_square_cm);
+        self
+    }
+
+    /// Sets the column density N(CO) towards the source of the radiation [cm⁻²].
+    #[must_use]
+    pub fn with_co_column(mut self, per_square_cm: f64) -> Self {
+        self.co_column = Some(per_square_cm);
+        self
+    }
+
+    /// Sets the column density N(C) towards the source of the radiation [cm⁻²].
+    #[must_use]
+    pub fn with_c_column(mut self, per_square_cm: f64) -> Self {
+        self.c_column = Some(per_square_cm);
+        self
+    }
+
     /// Checks every quantity that is given.
     ///
     /// # Errors
@@ -114,10 +164,22 @@ impl Environment {
             ("density n_H [cm⁻³]", self.density),
             ("visual extinction A_V [mag]", self.visual_extinction),
             ("radiation field χ [Draine]", self.radiation_field),
+            ("column density N(H2) [cm⁻²]", self.h2_column),
+            ("column density N(CO) [cm⁻²]", self.co_column),
+            ("column density N(C) [cm⁻²]", self.c_column),
         ];
         for (quantity, value) in optional {
             if let Some(value) = value {
                 check(quantity, value, value >= 0.0, not_negative)?;
+            }
+        }
+        let positive = [
+            ("dust temperature T_d [K]", self.dust_temperature),
+            ("Doppler width b [cm s⁻¹]", self.doppler_width),
+        ];
+        for (quantity, value) in positive {
+            if let Some(value) = value {
+                check(quantity, value, value > 0.0, "a finite number above 0")?;
             }
         }
         match self.grain_albedo {

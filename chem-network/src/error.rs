@@ -103,8 +103,22 @@ pub enum Error {
         /// What is allowed.
         expected: &'static str,
     },
-    /// A rate law needs a quantity that the environment does not give.
-    #[error("{law} of {reaction:?} needs {quantity}, which the environment does not give")]
+    /// The ends of a temperature range that is none.
+    #[error("temperature range from {min} K to {max} K, expected 0 ≤ T_min ≤ T_max, T_max above 0")]
+    TemperatureRange {
+        /// The lower end \[K\].
+        min: f64,
+        /// The upper end \[K\].
+        max: f64,
+    },
+    /// Fits that cannot make up the rate of one reaction.
+    #[error("fits of one reaction: {0}")]
+    Fits(&'static str),
+    /// A rate law needs a quantity that the environment or the options do not give.
+    #[error(
+        "{law} of {reaction:?} needs {quantity}, which is not given{}",
+        hint(option)
+    )]
     MissingQuantity {
         /// The reaction, as text.
         reaction: String,
@@ -112,6 +126,8 @@ pub enum Error {
         law: &'static str,
         /// The missing quantity, with symbol and unit.
         quantity: &'static str,
+        /// The option of the command line that gives it; empty if none does.
+        option: &'static str,
     },
     /// A reaction whose rate law has no implementation; it is never taken as zero.
     #[error("the rate of {reaction:?} is not supported: {reason}")]
@@ -184,6 +200,14 @@ pub enum Error {
         /// The number density that would be needed.
         value: f64,
     },
+}
+
+/// Names the option that gives a missing quantity.
+fn hint(option: &str) -> String {
+    match option {
+        "" => String::new(),
+        option => format!(" (command line: {option})"),
+    }
 }
 
 impl Error {

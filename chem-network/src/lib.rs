@@ -25,9 +25,12 @@ pub use error::{Error, Position};
 pub use format::{Format, parse_network, read_network};
 pub use kinetics::{Kinetics, LaneKinetics, Workspace};
 pub use nalgebra_sparse;
-pub use network::{Network, UnsupportedRow};
+pub use network::{Network, SkippedLines, UnsupportedRow};
 #[cfg(feature = "ode")]
 pub use ode::{KineticsBatch, KineticsLanes};
-pub use rate::RateLaw;
+pub use rate::{
+    CoShielding, Extrapolation, Fit, GrainH2, Rate, RateLaw, RateOptions, TemperatureRange,
+    carbon_optical_depth, co_mean_wavelength, dust_extinction, extinction_ratio, h2_self_shielding,
+};
 pub use reaction::{Reaction, ReactionKind};
 pub use species::{Composition, Species};

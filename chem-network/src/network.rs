@@ -7,7 +7,6 @@ use nalgebra_sparse::{CooMatrix, CscMatrix};
 use crate::element::Element;
 use crate::error::Error;
 use crate::format::Format;
-use crate::rate::RateLaw;
 use crate::reaction::{Reaction, sum_by_species};
 use crate::species::{Species, canonical_name};
 
@@ -22,6 +21,15 @@ pub struct UnsupportedRow {
     pub reason: String,
 }
 
+/// Lines of a file that hold no reaction and no species.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct SkippedLines {
+    /// What they are and why nothing is read from them: `comment`, `blank line`, ….
+    pub what: String,
+    /// How many there are.
+    pub lines: usize,
+}
+
 /// What a reader knows beyond species and reactions; not part of a network's identity.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Origin {
@@ -29,6 +37,21 @@ pub(crate) struct Origin {
     /// Reaction rows in the file.
     pub rows: usize,
     pub unsupported: Vec<UnsupportedRow>,
+    /// Lines that are not reactions, by class.
+    pub skipped: Vec<SkippedLines>,
+}
+
+impl Origin {
+    /// Counts a line that holds no reaction.
+    pub fn skip(&mut self, what: &str) {
+        match self.skipped.iter_mut().find(|class| class.what == what) {
+            Some(class) => class.lines += 1,
+            None => self.skipped.push(SkippedLines {
+                what: what.to_owned(),
+                lines: 1,
+            }),
+        }
+    }
 }
 
 /// Species and reactions of a chemical network.
@@ -78,6 +101,7 @@ impl Network {
                 format: None,
                 rows: reactions.len(),
                 unsupported,
+                skipped: Vec::new(),
             },
             species,
             reactions,
@@ -85,11 +109,11 @@ impl Network {
         };
         for j in 0..network.reactions.len() {
             network.validate_reaction(j)?;
-            if let RateLaw::Unsupported { reason } = &network.reactions[j].rate {
+            if let Some(reason) = network.reactions[j].rate.unsupported() {
                 let row = UnsupportedRow {
                     line: 0,
                     text: network.reaction_text(j),
-                    reason: reason.clone(),
+                    reason: reason.to_owned(),
                 };
                 network.origin.unsupported.push(row);
             }
@@ -150,6 +174,42 @@ impl Network {
     /// Names of the species, in order.
     pub fn species_names(&self) -> impl Iterator<Item = &str> {
         self.species.iter().map(Species::name)
+    }
+
+    /// Lines of the file that hold no reaction and no species, counted by class.
+    #[must_use]
+    pub fn skipped(&self) -> &[SkippedLines] {
+        &self.origin.skipped
+    }
+
+    /// Cosmic-ray ionisation rates ζ₀ [s⁻¹] for which the parameters are quoted
+    /// ([`RateLaw::cosmic_ray_reference`](crate::RateLaw::cosmic_ray_reference)), ascending, with
+    /// the number of reactions; 1 stands for parameters per ζ. Empty without cosmic rays.
+    ///
+    /// ```
+    /// let network = chem_network::embedded("osu224").unwrap();
+    /// assert_eq!(network.cosmic_ray_references(), [(1.0, 18)]);
+    /// ```
+    #[must_use]
+    pub fn cosmic_ray_references(&self) -> Vec<(f64, usize)> {
+        let mut found: Vec<(f64, usize)> = Vec::new();
+        for reaction in &self.reactions {
+            let mut here: Vec<f64> = reaction
+                .rate
+                .laws()
+                .filter_map(|law| law.cosmic_ray_reference())
+                .collect();
+            here.sort_by(f64::total_cmp);
+            here.dedup();
+            for reference in here {
+                match found.iter_mut().find(|(known, _)| *known == reference) {
+                    Some((_, count)) => *count += 1,
+                    None => found.push((reference, 1)),
+                }
+            }
+        }
+        found.sort_by(|a, b| a.0.total_cmp(&b.0));
+        found
     }
 
     /// The reactions; their order is that of the rate coefficients.
@@ -295,7 +355,7 @@ impl Network {
     /// Structure of the Jacobian ∂(dn/dt)/∂n in compressed columns, diagonal included: offsets
     /// (species + 1) and, per column, the rows in ascending order.
     ///
-    /// An entry is there if some reaction that consumes the column's species changes the row's; a
+    /// An entry is there if some reaction whose rate depends on the column's species changes the row's; a
     /// species that a reaction returns unchanged is not changed by it.
     #[must_use]
     pub fn jacobian_pattern(&self) -> (Vec<usize>, Vec<usize>) {
@@ -303,7 +363,7 @@ impl Network {
         let mut columns: Vec<Vec<usize>> = (0..n).map(|i| vec![i]).collect();
         for reaction in &self.reactions {
             let net = reaction.net();
-            for &j in &reaction.reactants {
+            for &j in reaction.factors() {
                 columns[j].extend(net.iter().map(|&(i, _)| i));
             }
         }

@@ -8,6 +8,7 @@ use stiff_ode_solvers::{Jacobian, LaneJacobian, LaneSystem, SparsityPattern, Sys
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::kinetics::{Kinetics, LaneKinetics, Workspace};
+use crate::rate::RateOptions;
 
 impl System for Kinetics {
     fn dim(&self) -> usize {
@@ -77,6 +78,18 @@ impl<'a> KineticsBatch<'a> {
         network: &crate::Network,
         environments: impl Into<Cow<'a, [Environment]>>,
     ) -> Result<Self, Error> {
+        Self::with_options(network, environments, RateOptions::default())
+    }
+
+    /// As [`new`](Self::new), with the options of [`Kinetics::with_options`].
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_options(
+        network: &crate::Network,
+        environments: impl Into<Cow<'a, [Environment]>>,
+        options: RateOptions,
+    ) -> Result<Self, Error> {
         let environments = environments.into();
         let Some(first) = environments.first() else {
             return Err(Error::Length {
@@ -85,7 +98,7 @@ impl<'a> KineticsBatch<'a> {
                 expected: 1,
             });
         };
-        let mut kinetics = Kinetics::new(network, first)?;
+        let mut kinetics = Kinetics::with_options(network, first, options)?;
         for environment in environments.iter() {
             if environment != kinetics.environment() {
                 kinetics.set_environment(environment)?;

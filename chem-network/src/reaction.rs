@@ -1,6 +1,6 @@
 //! Reactions: reactants, products, rate law, and what kind of process it is.
 
-use crate::rate::RateLaw;
+use crate::rate::Rate;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
@@ -73,8 +73,8 @@ pub struct Reaction {
     pub reactants: Vec<usize>,
     /// Products, a species once per molecule, in the order of the file.
     pub products: Vec<usize>,
-    /// Rate law.
-    pub rate: RateLaw,
+    /// Rate coefficient: a law, or several for different temperatures.
+    pub rate: Rate,
     /// Kind of process.
     pub kind: ReactionKind,
     /// Where it comes from, e.g. `osu_09_2008:15`; may be empty.
@@ -84,13 +84,25 @@ pub struct Reaction {
 impl Reaction {
     /// A reaction of unspecified kind and source.
     #[must_use]
-    pub fn new(reactants: Vec<usize>, products: Vec<usize>, rate: RateLaw) -> Self {
+    pub fn new(reactants: Vec<usize>, products: Vec<usize>, rate: impl Into<Rate>) -> Self {
         Self {
             reactants,
             products,
-            rate,
+            rate: rate.into(),
             kind: ReactionKind::Unspecified,
             source: String::new(),
+        }
+    }
+
+    /// Species whose number densities multiply the rate coefficient, with repetition: the reactants,
+    /// except that H2 formation on grains ([`RateLaw::GrainH2`](crate::RateLaw::GrainH2)) is of
+    /// first order in the first of them.
+    #[must_use]
+    pub fn factors(&self) -> &[usize] {
+        if self.rate.is_first_order() {
+            &self.reactants[..self.reactants.len().min(1)]
+        } else {
+            &self.reactants
         }
     }
 

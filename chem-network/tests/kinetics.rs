@@ -262,12 +262,19 @@ fn rate_laws_by_hand() {
             RateLaw::Kooij { alpha, beta, gamma },
             2.688_616_946_664_744e-10,
         ),
-        (RateLaw::CosmicRay { alpha: 5.0 }, 5e-16),
+        (
+            RateLaw::CosmicRay {
+                alpha: 5.0,
+                reference: 1.0,
+            },
+            5e-16,
+        ),
         (
             RateLaw::CosmicRayPhoton {
                 alpha: 1.3,
                 beta: 1.0,
                 gamma: 100.0,
+                reference: 1.0,
             },
             5.416_666_666_666_667e-15,
         ),
@@ -295,6 +302,7 @@ fn what_the_environment_lacks_is_named() {
         alpha: 1.3,
         beta: 0.0,
         gamma: 100.0,
+        reference: 1.0,
     });
     let shielded = Environment::default().with_visual_extinction(1.0);
     for (network, environment, name) in [

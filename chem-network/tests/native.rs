@@ -3,8 +3,8 @@
 
 use chem_network::format::native;
 use chem_network::{
-    Composition, Error, Network, RateLaw, Reaction, ReactionKind, Species, embedded, parse_network,
-    read_network,
+    Composition, Error, Fit, GrainH2, Network, Rate, RateLaw, Reaction, ReactionKind, Species,
+    TemperatureRange, embedded, parse_network, read_network,
 };
 use proptest::prelude::*;
 
@@ -24,17 +24,67 @@ fn laws() -> impl Strategy<Value = RateLaw> {
             beta,
             gamma
         }),
-        three().prop_map(|(a, beta, gamma)| RateLaw::CosmicRayPhoton {
+        (three(), references()).prop_map(|((a, beta, gamma), reference)| {
+            RateLaw::CosmicRayPhoton {
+                alpha: a.abs(),
+                beta,
+                gamma,
+                reference,
+            }
+        }),
+        (numbers(), references()).prop_map(|(a, reference)| RateLaw::CosmicRay {
+            alpha: a.abs(),
+            reference
+        }),
+        three().prop_map(|(a, beta, gamma)| RateLaw::IonPol1 {
             alpha: a.abs(),
             beta,
             gamma
         }),
-        numbers().prop_map(|a| RateLaw::CosmicRay { alpha: a.abs() }),
+        three().prop_map(|(a, beta, gamma)| RateLaw::IonPol2 {
+            alpha: a.abs(),
+            beta,
+            gamma
+        }),
+        numbers().prop_map(|a| RateLaw::PhotoH2 { alpha: a.abs() }),
+        numbers().prop_map(|a| RateLaw::PhotoCo { alpha: a.abs() }),
+        (numbers(), numbers()).prop_map(|(a, gamma)| RateLaw::PhotoC {
+            alpha: a.abs(),
+            gamma
+        }),
         (numbers(), numbers()).prop_map(|(a, gamma)| RateLaw::Photo {
             alpha: a.abs(),
             gamma
         }),
         "[a-z]{1,8}( [a-z0-9]{1,8}){0,2}".prop_map(|reason| RateLaw::Unsupported { reason }),
+    ]
+}
+
+/// ζ₀ of a file.
+fn references() -> impl Strategy<Value = f64> {
+    prop_oneof![Just(1.0), Just(1.3e-17), f64::MIN_POSITIVE..1e3]
+}
+
+fn ranges() -> impl Strategy<Value = Option<TemperatureRange>> {
+    let end = || prop_oneof![Just(0.0), Just(f64::INFINITY), 0.1..1e5f64];
+    prop::option::of((end(), end()))
+        .prop_map(|ends| ends.and_then(|(a, b)| TemperatureRange::new(a.min(b), a.max(b)).ok()))
+}
+
+fn rates() -> impl Strategy<Value = Rate> {
+    let fit = (laws(), ranges()).prop_map(|(law, range)| Fit::new(law, range));
+    let grain = prop::sample::select(
+        &[
+            GrainH2::Simple,
+            GrainH2::Rollig2007,
+            GrainH2::CazauxTielens2002,
+        ][..],
+    );
+    let grain = (grain, ranges()).prop_map(|(form, range)| Fit::new(RateLaw::GrainH2(form), range));
+    prop_oneof![
+        5 => laws().prop_map(Rate::from),
+        5 => prop::collection::vec(fit, 1..4).prop_map(|fits| Rate::of(fits).unwrap()),
+        1 => prop::collection::vec(grain, 1..3).prop_map(|fits| Rate::of(fits).unwrap()),
     ]
 }
 
@@ -53,7 +103,7 @@ fn networks() -> impl Strategy<Value = Network> {
     let reaction = (
         members(),
         members(),
-        laws(),
+        rates(),
         kind,
         "([!-:<-~]{1,6}( [!-\"$-:<-~]{1,6}){0,2})?",
     );
@@ -148,11 +198,11 @@ fn parameters_by_position_and_by_name() {
     let second = &network.reactions()[1];
     assert_eq!(
         second.rate,
-        RateLaw::Kooij {
+        Rate::from(RateLaw::Kooij {
             alpha: 1e-12,
             beta: -0.5,
             gamma: 3.0
-        }
+        })
     );
     assert_eq!(second.kind, ReactionKind::RadiativeRecombination);
 }
@@ -273,6 +323,43 @@ fn malformed_files_name_line_and_column() {
             6,
             23,
             "once each",
+        ),
+        (
+            format!("{head}H + H -> H2 ; T=10-20 kooij 1 0 0\n"),
+            6,
+            17,
+            "temperature range",
+        ),
+        (
+            format!("{head}H + H -> H2 ; kooij 1 0 0 | T=20..10 kooij 1 0 0\n"),
+            6,
+            31,
+            "0 ≤ T_min ≤ T_max",
+        ),
+        (
+            format!("{head}H + H -> H2 ; kooij 1 0 0 | \n"),
+            6,
+            28,
+            "rate law",
+        ),
+        (format!("{head}H + H -> H2 ; T=10..20\n"), 6, 23, "rate law"),
+        (
+            format!("{head}H + H -> H2 ; kooij 1 0 0 | grain-h2-r07\n"),
+            6,
+            15,
+            "cannot be mixed",
+        ),
+        (
+            format!("{head}H + H -> H2 ; grain-h2-r07 1\n"),
+            6,
+            28,
+            "no parameters",
+        ),
+        (
+            format!("{head}H -> H2 ; cosmic-ray 1 reference=0\n"),
+            6,
+            34,
+            "above 0",
         ),
         (
             format!("{head}H + H -> H2 ; kooij 1 0 0 ; slow\n"),

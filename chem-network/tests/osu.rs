@@ -3,7 +3,9 @@
 
 use std::io::Write;
 
-use chem_network::{Environment, Error, Format, Kinetics, RateLaw, parse_network, read_network};
+use chem_network::{
+    Environment, Error, Format, Kinetics, Rate, RateLaw, parse_network, read_network,
+};
 
 fn shared(path: &str) -> Option<std::path::PathBuf> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared");
@@ -140,7 +142,10 @@ fn rows_without_a_species_block() {
     assert_eq!(network.reactions()[0].source, "mine:1");
     assert_eq!(
         network.reactions()[1].rate,
-        RateLaw::CosmicRay { alpha: 0.5 }
+        Rate::from(RateLaw::CosmicRay {
+            alpha: 0.5,
+            reference: 1.0
+        })
     );
 }
 

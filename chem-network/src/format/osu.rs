@@ -109,6 +109,7 @@ pub fn parse(text: &str, file: &str) -> Result<Network, Error> {
         format: Some(Format::Osu),
         rows,
         unsupported,
+        skipped: Vec::new(),
     };
     Ok(network)
 }
@@ -261,7 +262,10 @@ impl Reader<'_> {
             1 => {
                 unused(beta, 73)?;
                 unused(gamma, 82)?;
-                RateLaw::CosmicRay { alpha }
+                RateLaw::CosmicRay {
+                    alpha,
+                    reference: 1.0,
+                }
             }
             13 => {
                 unused(beta, 73)?;
@@ -283,7 +287,7 @@ impl Reader<'_> {
         self.reactions.push(Reaction {
             reactants,
             products,
-            rate,
+            rate: rate.into(),
             kind: KINDS.get(kind).copied().unwrap_or_default(),
             source: format!("{}:{}", stem(self.file), self.reactions.len() + 1),
         });

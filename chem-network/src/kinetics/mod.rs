@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::network::Network;
+use crate::rate::RateOptions;
 use dispatch::{Level, evaluate_at};
 use kernel::{Scratch, evaluate};
 pub use lanes::LaneKinetics;
@@ -30,7 +31,7 @@ fn merge(sums: &Sums, k: &[f64], coefficients: &mut [f64]) {
 
 /// A network at fixed physical conditions: mass-action kinetics in cm⁻³ and seconds.
 ///
-/// With rates r_j = k_j ∏ n (over the reactants of j), dn/dt = S r and J = S ∂r/∂n, evaluated from
+/// With rates r_j = k_j ∏ n (over [`Reaction::factors`](crate::Reaction::factors) of j), dn/dt = S r and J = S ∂r/∂n, evaluated from
 /// products merged over reactions with the same reactants. Where every reaction conserves charge,
 /// the electrons' dn/dt is the sum of the other species' charges, so that the total charge is
 /// conserved to the rounding of net, not of gross rates. Nothing is allocated after construction;
@@ -54,6 +55,7 @@ pub struct Kinetics {
     network: Arc<Network>,
     plan: Arc<Plan>,
     environment: Environment,
+    options: RateOptions,
     k: Vec<f64>,
     /// Takes the new k, so that a refused environment leaves the old ones in place.
     next_k: Vec<f64>,
@@ -70,10 +72,24 @@ impl Kinetics {
     /// [`Error::Unsupported`] for a reaction whose rate cannot be evaluated;
     /// [`Error::RateParameter`] for a coefficient that is not finite.
     pub fn new(network: &Network, environment: &Environment) -> Result<Self, Error> {
+        Self::with_options(network, environment, RateOptions::default())
+    }
+
+    /// As [`new`](Self::new), with a policy outside temperature ranges, values of variables and a
+    /// shielding function of CO.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_options(
+        network: &Network,
+        environment: &Environment,
+        options: RateOptions,
+    ) -> Result<Self, Error> {
         let plan = Arc::new(Plan::new(network));
         let mut kinetics = Self {
             network: Arc::new(network.clone()),
             environment: *environment,
+            options,
             k: vec![0.0; network.reactions().len()],
             next_k: vec![0.0; network.reactions().len()],
             rhs: vec![0.0; plan.rhs.recipe_offsets.len() - 1],
@@ -93,7 +109,9 @@ impl Kinetics {
         environment.validate()?;
         for (j, reaction) in self.network.reactions().iter().enumerate() {
             let text = || self.network.reaction_text(j);
-            let k = reaction.rate.coefficient(environment, text)?;
+            let k = reaction
+                .rate
+                .coefficient(environment, &self.options, text)?;
             if !(k.is_finite() && k >= 0.0) {
                 return Err(Error::RateParameter {
                     reaction: text(),
@@ -158,6 +176,12 @@ impl Kinetics {
         &self.environment
     }
 
+    /// How rate coefficients are evaluated.
+    #[must_use]
+    pub fn options(&self) -> &RateOptions {
+        &self.options
+    }
+
     /// Rate coefficients k, one per reaction, (cm³)^(m−1) s⁻¹ for m reactants.
     #[must_use]
     pub fn rate_coefficients(&self) -> &[f64] {
@@ -171,7 +195,7 @@ impl Kinetics {
     pub fn rates(&self, n: &[f64], rates: &mut [f64]) {
         let reactions = self.network.reactions();
         for ((rate, k), reaction) in rates.iter_mut().zip(&self.k).zip(reactions) {
-            *rate = reaction.reactants.iter().fold(*k, |r, &i| r * n[i]);
+            *rate = reaction.factors().iter().fold(*k, |r, &i| r * n[i]);
         }
     }
 

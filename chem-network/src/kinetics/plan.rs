@@ -164,7 +164,7 @@ type Weights = Vec<(u32, i32)>;
 fn merged_terms(network: &Network) -> Vec<Term> {
     let mut groups: BTreeMap<Vec<usize>, Vec<u32>> = BTreeMap::new();
     for (j, reaction) in network.reactions().iter().enumerate() {
-        let mut reactants = reaction.reactants.clone();
+        let mut reactants = reaction.factors().to_vec();
         reactants.sort_unstable();
         groups.entry(reactants).or_default().push(j as u32);
     }

@@ -21,11 +21,26 @@
 //! behind the name replaces them (`composition=none`: no atoms). A species that a reaction names
 //! must be in the block: the block fixes the order of the state. A reaction is
 //! `reactants -> products ; law parameters ; kind ; source`, blanks around `+`, kind and source
-//! optional. The parameters of a law come by position or by name, all of them:
-//! `kooij alpha beta gamma`, `cosmic-ray alpha`, `cosmic-ray-photon alpha beta gamma`,
-//! `photo alpha gamma` ([`RateLaw`] has the formulae); `unsupported` and a reason stand for a law
-//! without an implementation. The kinds are those of [`ReactionKind`].
+//! optional.
+//!
+//! The parameters of a law come by position or by name, all of them ([`RateLaw`](crate::RateLaw) has
+//! the formulae):
+//!
+//! | law | parameters |
+//! |---|---|
+//! | `kooij`, `ion-polar-1`, `ion-polar-2` | `alpha beta gamma` |
+//! | `cosmic-ray` | `alpha`, and `reference`, the ζ₀ [s⁻¹] for which α holds, 1 if left out |
+//! | `cosmic-ray-photon` | `alpha beta gamma`, and `reference` as above |
+//! | `photo`, `photo-c` | `alpha gamma` |
+//! | `photo-h2`, `photo-co` | `alpha` |
+//! | `grain-h2-simple`, `grain-h2-r07`, `grain-h2-ct02` | none |
+//! | `unsupported` | a reason: a law without an implementation |
+//!
+//! A law may have a temperature range \[K\] before it, and several fits stand between ` | `:
+//! `T=10..300 kooij 1e-9 0 0 | T=300..inf kooij 2e-9 0.5 12`. An end that is 0 or `inf` is open;
+//! [`Rate`](crate::Rate) has the rule which fit holds. The kinds are those of [`ReactionKind`].
 
+mod rate;
 mod write;
 
 use std::collections::HashMap;
@@ -33,7 +48,6 @@ use std::collections::HashMap;
 use super::Format;
 use crate::error::Error;
 use crate::network::{Network, Origin, UnsupportedRow};
-use crate::rate::RateLaw;
 use crate::reaction::{Reaction, ReactionKind};
 use crate::species::{Composition, Species};
 
@@ -82,7 +96,10 @@ pub fn parse(text: &str, file: &str) -> Result<Network, Error> {
         species: Vec::new(),
         by_name: HashMap::new(),
         reactions: Vec::new(),
-        unsupported: Vec::new(),
+        origin: Origin {
+            format: Some(Format::Native),
+            ..Origin::default()
+        },
     };
     for (i, line) in text.lines().enumerate() {
         reader.number = i + 1;
@@ -90,6 +107,10 @@ pub fn parse(text: &str, file: &str) -> Result<Network, Error> {
         let content = strip_comment(line).trim();
         if !content.is_empty() {
             reader.content(content)?;
+        } else if line.trim().is_empty() {
+            reader.origin.skip("blank line");
+        } else {
+            reader.origin.skip("comment");
         }
     }
     match reader.section {
@@ -100,15 +121,11 @@ pub fn parse(text: &str, file: &str) -> Result<Network, Error> {
             return Err(reader.error("", "the sections [species] and [reactions]"));
         }
     }
-    let rows = reader.reactions.len();
+    reader.origin.rows = reader.reactions.len();
     let mut network = Network::new(reader.species, reader.reactions)?
         .with_title(reader.title.unwrap_or_default())
         .with_source(reader.source.unwrap_or_default());
-    network.origin = Origin {
-        format: Some(Format::Native),
-        rows,
-        unsupported: reader.unsupported,
-    };
+    network.origin = reader.origin;
     Ok(network)
 }
 
@@ -130,7 +147,7 @@ struct Reader<'a> {
     species: Vec<Species>,
     by_name: HashMap<String, usize>,
     reactions: Vec<Reaction>,
-    unsupported: Vec<UnsupportedRow>,
+    origin: Origin,
 }
 
 impl<'a> Reader<'a> {
@@ -268,7 +285,7 @@ impl<'a> Reader<'a> {
         };
         let reactants = self.side(left)?;
         let products = self.side(right)?;
-        let rate = self.law(law)?;
+        let rate = self.rate(law)?;
         let kind = match parts.next() {
             None | Some("") => ReactionKind::Unspecified,
             Some(name) => ReactionKind::from_name(name).ok_or_else(|| {
@@ -280,11 +297,11 @@ impl<'a> Reader<'a> {
         if let Some(at) = source.find(';') {
             return Err(self.error(&source[at..], "no more than four parts"));
         }
-        if let RateLaw::Unsupported { reason } = &rate {
-            self.unsupported.push(UnsupportedRow {
+        if let Some(reason) = rate.unsupported() {
+            self.origin.unsupported.push(UnsupportedRow {
                 line: self.number,
                 text: content.to_owned(),
-                reason: reason.clone(),
+                reason: reason.to_owned(),
             });
         }
         self.reactions.push(Reaction {
@@ -321,58 +338,6 @@ impl<'a> Reader<'a> {
         find(name)
             .or_else(|| find(Species::from_name(name).ok()?.name()))
             .ok_or_else(|| self.error(name, "a species of the [species] block"))
-    }
-
-    fn law(&self, text: &'a str) -> Result<RateLaw, Error> {
-        let mut words = text.split_whitespace();
-        let name = words.next().unwrap_or_default();
-        if name == "unsupported" {
-            let reason = text["unsupported".len()..].trim().to_owned();
-            return Ok(RateLaw::Unsupported { reason });
-        }
-        let Some(names) = RateLaw::parameter_names(name) else {
-            let known = "a rate law (kooij, cosmic-ray, cosmic-ray-photon, photo, unsupported)";
-            return Err(self.error(name, known));
-        };
-        let mut values = vec![None; names.len()];
-        let mut by_name = false;
-        for (i, word) in words.enumerate() {
-            let (at, text) = match word.split_once('=') {
-                Some((key, value)) => {
-                    by_name = true;
-                    (names.iter().position(|n| *n == key), value)
-                }
-                None if by_name => (None, word),
-                None => (Some(i).filter(|&i| i < names.len()), word),
-            };
-            match at {
-                Some(at) if values[at].is_none() => {
-                    let (what, least) = match names[at] {
-                        "alpha" => ("a finite number, 0 or more", 0.0),
-                        _ => ("a finite number", f64::NEG_INFINITY),
-                    };
-                    values[at] = Some(self.number(text, what, least)?);
-                }
-                _ => {
-                    let expected =
-                        format!("the parameters {} of {name}, once each", names.join(", "));
-                    return Err(self.error(word, expected));
-                }
-            }
-        }
-        if let Some(missing) = values.iter().position(Option::is_none) {
-            let expected = format!("the parameter {} of {name}, too", names[missing]);
-            return Err(self.error(text, expected));
-        }
-        let values: Vec<f64> = values.into_iter().flatten().collect();
-        RateLaw::from_parameters(name, &values).ok_or_else(|| self.error(text, "a rate law"))
-    }
-
-    fn number(&self, text: &str, expected: &str, least: f64) -> Result<f64, Error> {
-        match text.parse::<f64>() {
-            Ok(value) if value.is_finite() && value >= least => Ok(value),
-            _ => Err(self.error(text, expected)),
-        }
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use super::rate::{REFERENCE, UNSUPPORTED, split_fits};
 use super::{MAGIC, VERSION, strip_comment};
 use crate::error::Error;
 use crate::network::Network;
-use crate::rate::RateLaw;
+use crate::rate::{Fit, RateLaw};
 use crate::reaction::ReactionKind;
 use crate::species::{Species, derived_mass};
 
@@ -31,18 +32,10 @@ pub fn write(network: &Network) -> Result<String, Error> {
     }
     out.push_str("\n[reactions]\n");
     for (j, reaction) in network.reactions().iter().enumerate() {
-        push(
-            &mut out,
-            format_args!("{} ; {}", network.reaction_text(j), reaction.rate.name()),
-        );
-        if let RateLaw::Unsupported { reason } = &reaction.rate {
-            part("reason", reason)?;
-            if !reason.is_empty() {
-                push(&mut out, format_args!(" {reason}"));
-            }
-        }
-        for (name, value) in reaction.rate.parameters() {
-            push(&mut out, format_args!(" {name}={}", number(value)));
+        push(&mut out, format_args!("{} ;", network.reaction_text(j)));
+        for (i, fit) in reaction.rate.fits().iter().enumerate() {
+            out.push_str(if i == 0 { " " } else { " | " });
+            write_fit(&mut out, fit)?;
         }
         part("source of a reaction", &reaction.source)?;
         match (reaction.kind, reaction.source.as_str()) {
@@ -53,6 +46,35 @@ pub fn write(network: &Network) -> Result<String, Error> {
         out.push('\n');
     }
     Ok(out)
+}
+
+/// `T=10..300 kooij alpha=1e-9 beta=0 gamma=0`.
+fn write_fit(out: &mut String, fit: &Fit) -> Result<(), Error> {
+    if let Some(range) = fit.range {
+        let (min, max) = (number(range.min()), number(range.max()));
+        push(out, format_args!("T={min}..{max} "));
+    }
+    out.push_str(fit.law.name());
+    if let RateLaw::Unsupported { reason } = &fit.law {
+        part("reason", reason)?;
+        if split_fits(&format!("{UNSUPPORTED} {reason}")).count() > 1 {
+            return Err(Error::NotRepresentable {
+                what: "reason",
+                text: reason.clone(),
+                reason: "it holds ` | `",
+            });
+        }
+        if !reason.is_empty() {
+            push(out, format_args!(" {reason}"));
+        }
+    }
+    for (name, value) in fit.law.parameters() {
+        // α per ζ is what a file without the parameter says.
+        if !(name == REFERENCE && value == 1.0) {
+            push(out, format_args!(" {name}={}", number(value)));
+        }
+    }
+    Ok(())
 }
 
 fn write_species(out: &mut String, species: &Species) {
