@@ -6,7 +6,7 @@ use crate::engine::{Client, Engine, Failure, Start};
 use crate::lanes::Each;
 use crate::methods::{Method, Stepper};
 use crate::solver::{check_start, failure_to_error};
-use crate::{LaneSystem, Options, Scalar, Solution, SolveError, Statistics, System};
+use crate::{LaneSystem, Options, Scalar, Solution, SolveError, Statistics, Stop, System};
 
 /// Results of a batch, one per model.
 pub type BatchResults<T> = Vec<Result<Solution<T>, SolveError>>;
@@ -230,15 +230,18 @@ impl<T: Scalar, P, const W: usize> Client<T, P, W> for Worker<'_, T, W> {
         t: T,
         y: &[[T; W]],
         stats: Statistics,
-        failure: Option<Failure<T>>,
+        end: Result<Stop, Failure<T>>,
     ) {
         let mut solution = std::mem::take(&mut self.current[lane]);
         solution.t_end = t;
         solution.y_end.extend(y.iter().map(|y| y[lane]));
         solution.stats = stats;
-        let result = match failure {
-            None => Ok(solution),
-            Some(failure) => Err(failure_to_error(
+        let result = match end {
+            Ok(stop) => {
+                solution.stop = stop;
+                Ok(solution)
+            }
+            Err(failure) => Err(failure_to_error(
                 failure,
                 &solution,
                 self.queue.options.max_steps,

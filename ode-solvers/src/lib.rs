@@ -15,6 +15,7 @@ mod rollout;
 mod scalar;
 mod solution;
 mod solver;
+mod steady;
 mod system;
 mod tape;
 
@@ -30,6 +31,7 @@ pub use num_traits;
 pub use options::Options;
 pub use rollout::{Outcome, Rollout};
 pub use scalar::Scalar;
-pub use solution::{Solution, Statistics};
+pub use solution::{Solution, Statistics, Stop};
 pub use solver::{Solver, solve};
+pub use steady::SteadyState;
 pub use system::{Jacobian, System, VectorJacobian};

@@ -1,5 +1,5 @@
 //! What a user may choose about a solve: tolerances, output times, limits.
-use crate::{Scalar, SolveError};
+use crate::{Scalar, SolveError, SteadyState};
 
 /// Settings of a solve, built by chained setters and checked when the solve starts.
 ///
@@ -19,6 +19,7 @@ pub struct Options<T = f64> {
     pub(crate) max_step: Option<T>,
     pub(crate) max_steps: usize,
     pub(crate) invariants: Vec<Invariant<T>>,
+    pub(crate) steady: Option<SteadyState<T>>,
 }
 
 /// A weighted sum that the exact solution keeps, and the component that makes up for rounding.
@@ -48,6 +49,7 @@ impl<T: Scalar> Default for Options<T> {
             max_step: None,
             max_steps: 1_000_000,
             invariants: Vec::new(),
+            steady: None,
         }
     }
 }
@@ -112,6 +114,12 @@ impl<T: Scalar> Options<T> {
         self
     }
 
+    /// Ends the solve where it has come to rest, see [`SteadyState`]. Without effect on steps before.
+    pub fn stop_at_steady_state(mut self, criterion: SteadyState<T>) -> Self {
+        self.steady = Some(criterion);
+        self
+    }
+
     /// The requested output times, empty where every step is reported.
     pub fn output_times(&self) -> &[T] {
         match &self.outputs {
@@ -172,6 +180,9 @@ impl<T: Scalar> Options<T> {
         }
         if self.max_steps == 0 {
             return invalid("max_steps", T::zero(), "at least 1");
+        }
+        if let Some(steady) = &self.steady {
+            steady.check()?;
         }
         for Invariant { weights, component } in &self.invariants {
             if weights.len() != dim {

@@ -3,7 +3,9 @@ use crate::engine::{Client, Engine, Failure, Start};
 use crate::methods::{Method, Tsit5, Tsit5Stepper};
 use crate::solver::failure_to_error;
 use crate::tape::{Reverse, Tape};
-use crate::{LaneSystem, LaneVectorJacobian, Options, Scalar, Solution, SolveError, Statistics};
+use crate::{
+    LaneSystem, LaneVectorJacobian, Options, Scalar, Solution, SolveError, Statistics, Stop,
+};
 
 /// Solves with [`Tsit5`] over W lanes, keeps every accepted step, and carries cotangents back to initial states and parameters.
 ///
@@ -98,12 +100,23 @@ impl<T: Scalar, const W: usize> Rollout<T, W> {
     ) -> Result<Outcome<W>, SolveError> {
         let dim = system.dim();
         options.check(dim, span)?;
-        if !options.invariants.is_empty() {
-            return Err(SolveError::InvalidOption {
-                name: "number of invariants of a rollout",
-                value: options.invariants.len() as f64,
-                expected: "0",
-            });
+        for (name, count) in [
+            (
+                "number of invariants of a rollout",
+                options.invariants.len(),
+            ),
+            (
+                "number of steady states of a rollout",
+                usize::from(options.steady.is_some()),
+            ),
+        ] {
+            if count > 0 {
+                return Err(SolveError::InvalidOption {
+                    name,
+                    value: count as f64,
+                    expected: "0",
+                });
+            }
         }
         let times = options.output_times();
         let lengths = [
@@ -264,11 +277,11 @@ impl<T: Scalar, const W: usize> Client<T, Tsit5Stepper<T, W>, W> for Recorder<'_
         t: T,
         y: &[[T; W]],
         stats: Statistics,
-        failure: Option<Failure<T>>,
+        end: Result<Stop, Failure<T>>,
     ) {
         self.outcome.stats[lane] = stats;
         let done = self.tape.finish_lane(lane, t, y);
-        if let Some(failure) = failure {
+        if let Err(failure) = end {
             let reached = &self.outputs[..done * y.len()];
             let solution = Solution {
                 dim: y.len(),
@@ -276,6 +289,7 @@ impl<T: Scalar, const W: usize> Client<T, Tsit5Stepper<T, W>, W> for Recorder<'_
                 y: reached.iter().map(|y| y[lane]).collect(),
                 t_end: t,
                 y_end: y.iter().map(|y| y[lane]).collect(),
+                stop: Stop::End,
                 stats,
             };
             self.outcome.failures[lane] = Some(failure_to_error(failure, &solution, self.limit));

@@ -14,12 +14,25 @@ pub struct Solution<T = f64> {
     pub t: Vec<T>,
     /// States, dim × times, column-major: component i at time k is `y[k * dim + i]`.
     pub y: Vec<T>,
-    /// Time reached: the end of the span when the solve succeeded.
+    /// Time reached: the end of the span, or where [`Solution::stop`] says.
     pub t_end: T,
     /// State at `t_end` (length dim).
     pub y_end: Vec<T>,
+    /// Why it ended there, when the solve succeeded.
+    pub stop: Stop,
     /// Work done.
     pub stats: Statistics,
+}
+
+/// How a successful solve came to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stop {
+    /// The end of the span.
+    #[default]
+    End,
+    /// The criterion of [`crate::Options::stop_at_steady_state`] was met.
+    SteadyState,
 }
 
 impl<T: Scalar> Solution<T> {
@@ -48,6 +61,7 @@ impl<T: Scalar> Solution<T> {
         self.y.clear();
         self.y_end.clear();
         self.t_end = T::zero();
+        self.stop = Stop::End;
         self.stats = Statistics::default();
     }
 
@@ -60,6 +74,7 @@ impl<T: Scalar> Solution<T> {
             y: convert(&self.y),
             t_end: self.t_end.as_f64(),
             y_end: convert(&self.y_end),
+            stop: self.stop,
             stats: self.stats,
         }
     }

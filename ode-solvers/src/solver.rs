@@ -2,7 +2,7 @@
 use crate::engine::{Client, Engine, Failure, Start};
 use crate::lanes::Each;
 use crate::methods::{Method, Stepper};
-use crate::{Options, Scalar, Solution, SolveError, Statistics, System};
+use crate::{Options, Scalar, Solution, SolveError, Statistics, Stop, System};
 
 /// Solves dy/dt = f(t, y) from `span.0` to `span.1` (which may lie before it).
 ///
@@ -193,13 +193,16 @@ impl<T: Scalar, P> Client<T, P, 1> for One<'_, T> {
         t: T,
         y: &[[T; 1]],
         stats: Statistics,
-        failure: Option<Failure<T>>,
+        end: Result<Stop, Failure<T>>,
     ) {
         self.solution.t_end = t;
         self.solution.y_end.extend_from_slice(y.as_flattened());
         self.solution.stats = stats;
-        if let Some(failure) = failure {
-            self.result = Err(failure_to_error(failure, self.solution, self.limit));
+        match end {
+            Ok(stop) => self.solution.stop = stop,
+            Err(failure) => {
+                self.result = Err(failure_to_error(failure, self.solution, self.limit));
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
 //! What passes between the stepping loop and those who feed it with models and take what comes out.
-use crate::Statistics;
+use crate::{Statistics, Stop};
 
 /// Where a model begins and ends.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ pub(crate) trait Client<T, P, const W: usize> {
         t: T,
         y: &[[T; W]],
         stats: Statistics,
-        failure: Option<Failure<T>>,
+        end: Result<Stop, Failure<T>>,
     );
     /// Whether to stop all work now.
     fn cancelled(&self) -> bool {

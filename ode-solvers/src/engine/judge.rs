@@ -3,7 +3,7 @@ use super::{Client, Engine, Failure};
 use crate::controller::{Control, rms};
 use crate::invariant::restore_invariants;
 use crate::methods::Stepper;
-use crate::{LaneSystem, Options, Scalar};
+use crate::{LaneSystem, Options, Scalar, SteadyState, Stop};
 
 /// Attempts in a row that may end in not-a-number before a solve gives up; each shrinks the step tenfold.
 const MOST_NOT_FINITE: u32 = 40;
@@ -57,6 +57,9 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             restore_invariants(&options.invariants, &self.totals, &mut self.y_new);
             client.accepted(&accepted, &self.t, &self.h, &self.y, &self.stepper);
             self.emit::<S, Q>(&accepted, options, client);
+            if let Some(steady) = &options.steady {
+                self.note_rest(&accepted, steady);
+            }
             self.advance::<S>(&accepted, &errors, control);
         }
         for l in 0..W {
@@ -64,13 +67,31 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             if !lane.active {
                 continue;
             }
-            let done = accepted[l] && self.t[l] == lane.t1;
-            if !done && failure[l].is_none() && lane.attempts >= options.max_steps {
-                failure[l] = Some(Failure::TooManySteps);
-            }
-            if done || failure[l].is_some() {
-                self.finish(l, failure[l], client);
-                self.refill(l, system, options, client);
+            let end = if let Some(failure) = failure[l] {
+                Err(failure)
+            } else if options.steady.is_some_and(|s| lane.steady >= s.steps()) {
+                Ok(Stop::SteadyState)
+            } else if accepted[l] && self.t[l] == lane.t1 {
+                Ok(Stop::End)
+            } else if lane.attempts >= options.max_steps {
+                Err(Failure::TooManySteps)
+            } else {
+                continue;
+            };
+            self.finish(l, end, client);
+            self.refill(l, system, options, client);
+        }
+    }
+
+    /// Counts steps at which nothing changes any more.
+    #[cold]
+    fn note_rest(&mut self, accepted: &[bool; W], steady: &SteadyState<T>) {
+        for l in 0..W {
+            let lane = &mut self.lanes[l];
+            if accepted[l] {
+                let span = (lane.t1 - lane.t0).abs();
+                let rests = steady.holds(l, self.h[l], span, &self.atol, &self.y, &self.y_new);
+                lane.steady = if rests { lane.steady + 1 } else { 0 };
             }
         }
     }

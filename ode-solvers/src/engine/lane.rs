@@ -1,13 +1,14 @@
 //! What the loop knows of one lane; putting models into lanes and taking them out.
 use super::{Client, Engine, Failure, Start};
 use crate::options::Outputs;
-use crate::{LaneSystem, Options, Scalar, Statistics};
+use crate::{LaneSystem, Options, Scalar, Statistics, Stop};
 
 /// What the loop knows of one lane.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lane<T> {
     pub active: bool,
     pub model: usize,
+    pub t0: T,
     pub t1: T,
     /// +1 or -1, the sign of the step.
     pub direction: T,
@@ -15,6 +16,8 @@ pub(super) struct Lane<T> {
     /// The last attempt failed; the next accepted step must not be followed by a longer one.
     pub rejected: bool,
     pub not_finite: u32,
+    /// Accepted steps in a row that met the criterion of a steady state.
+    pub steady: u32,
     pub next_output: usize,
     pub attempts: usize,
     pub stats: Statistics,
@@ -26,11 +29,13 @@ impl<T: Scalar> Lane<T> {
         Self {
             active: false,
             model: 0,
+            t0: T::zero(),
             t1: T::zero(),
             direction: T::one(),
             error_before: T::one(),
             rejected: false,
             not_finite: 0,
+            steady: 0,
             next_output: 0,
             attempts: 0,
             stats: Statistics::default(),
@@ -78,6 +83,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             self.lanes[lane] = Lane {
                 active: true,
                 model,
+                t0,
                 t1,
                 direction: if t1 < t0 { -T::one() } else { T::one() },
                 ..Lane::idle()
@@ -93,25 +99,18 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             if t0 != t1 {
                 return;
             }
-            self.finish(lane, None, client);
+            self.finish(lane, Ok(Stop::End), client);
         }
     }
 
     pub(super) fn finish<Q: Client<T, P, W>>(
         &mut self,
         lane: usize,
-        failure: Option<Failure<T>>,
+        end: Result<Stop, Failure<T>>,
         client: &mut Q,
     ) {
         let state = &mut self.lanes[lane];
         state.active = false;
-        client.finished(
-            lane,
-            state.model,
-            self.t[lane],
-            &self.y,
-            state.stats,
-            failure,
-        );
+        client.finished(lane, state.model, self.t[lane], &self.y, state.stats, end);
     }
 }

@@ -113,7 +113,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             if client.cancelled() {
                 for lane in 0..W {
                     if self.lanes[lane].active {
-                        self.finish(lane, Some(Failure::Cancelled), client);
+                        self.finish(lane, Err(Failure::Cancelled), client);
                     }
                 }
                 return Ok(());
