@@ -50,4 +50,10 @@ pub trait LatentDynamics<T: Scalar>: Send + Sync {
         p_bar: &mut [T],
         c_bar: &mut [[T; LANES]],
     );
+
+    /// CUDA source of the same right-hand side, spliced into the kernels of the CUDA device: the two device functions
+    /// `latent_value` and `latent_vjp`. `None`, the default, for one that runs on the CPU alone.
+    fn cuda_source(&self) -> Option<String> {
+        None
+    }
 }

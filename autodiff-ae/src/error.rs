@@ -44,6 +44,14 @@ pub enum Error {
         /// The value found.
         value: f64,
     },
+    /// The system refused to start threads.
+    #[error("{threads} threads: {reason}")]
+    Threads {
+        /// How many were asked for; 0 for one per core.
+        threads: usize,
+        /// What the system said.
+        reason: String,
+    },
     /// Reading or writing a file failed.
     #[error("{path}: {source}")]
     Io {
