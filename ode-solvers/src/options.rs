@@ -18,6 +18,7 @@ pub struct Options<T = f64> {
     pub(crate) min_step: T,
     pub(crate) max_step: Option<T>,
     pub(crate) max_steps: usize,
+    pub(crate) newton_tolerance: Option<T>,
     pub(crate) invariants: Vec<Invariant<T>>,
     pub(crate) steady: Option<SteadyState<T>>,
 }
@@ -48,6 +49,7 @@ impl<T: Scalar> Default for Options<T> {
             min_step: T::zero(),
             max_step: None,
             max_steps: 1_000_000,
+            newton_tolerance: None,
             invariants: Vec::new(),
             steady: None,
         }
@@ -100,6 +102,13 @@ impl<T: Scalar> Options<T> {
     /// Attempted steps, accepted or not, after which a solve gives up (≥ 1).
     pub fn max_steps(mut self, steps: usize) -> Self {
         self.max_steps = steps;
+        self
+    }
+
+    /// Fraction (> 0) of the tolerances to which methods that iterate solve their stages, instead of their own (1e-2 or so). A small one makes the
+    /// result that of the method itself down to rounding, as a gradient through the solve wants; iterations stop at rounding whatever is set.
+    pub fn newton_tolerance(mut self, fraction: T) -> Self {
+        self.newton_tolerance = Some(fraction);
         self
     }
 
@@ -168,6 +177,7 @@ impl<T: Scalar> Options<T> {
         for (name, step) in [
             ("initial_step", self.initial_step),
             ("max_step", self.max_step),
+            ("newton_tolerance", self.newton_tolerance),
         ] {
             if let Some(step) = step
                 && (step.is_nan() || step <= T::zero())

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use stiff_ode_solvers::problems::Kepler;
 use stiff_ode_solvers::{
-    Jacobian, Options, Rodas5p, Solution, SparsityPattern, System, Tsit5, solve,
+    Jacobian, Kvaerno5, Options, Rodas5p, Solution, SparsityPattern, System, Tsit5, solve,
 };
 
 /// A non-linear, non-autonomous system with solution (sin t + 2, cos t + 2).
@@ -52,6 +52,7 @@ fn errors(
     let options = Options::default()
         .rtol(1e3)
         .atol(1e3)
+        .newton_tolerance(1e-18)
         .initial_step(h)
         .max_step(h);
     let at_ends = run(&options);
@@ -98,6 +99,13 @@ fn tsit5_has_order_5_and_dense_order_4() {
 fn rodas5p_has_order_5_and_dense_order_4() {
     check(16, 2.0, exact, |o| {
         solve(&Swing, &Rodas5p, (0.0, 2.0), &exact(0.0), o).unwrap()
+    });
+}
+
+#[test]
+fn kvaerno5_has_order_5_and_dense_order_4() {
+    check(16, 2.0, exact, |o| {
+        solve(&Swing, &Kvaerno5, (0.0, 2.0), &exact(0.0), o).unwrap()
     });
 }
 

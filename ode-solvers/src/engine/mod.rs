@@ -66,7 +66,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             _ => self.atol.extend_from_slice(&options.atol),
         }
         self.stepper.prepare(system)?;
-        self.stepper.set_tolerances(options.rtol, &self.atol);
+        self.stepper.set_tolerances(options, &self.atol);
         Ok(())
     }
 

@@ -3,17 +3,21 @@
 //! | method | for | order | dense output |
 //! |---|---|---|---|
 //! | [`Rodas5p`] | stiff systems: chemical kinetics and almost anything else with a Jacobian at hand | 5(4), L-stable | 4 |
+//! | [`Kvaerno5`] | stiff systems whose solves are differentiated, or with an approximate Jacobian | 5(4), A- and L-stable | 4 |
 //! | [`Tsit5`] | systems that are not stiff, and solves that are differentiated in reverse | 5(4), explicit | 4 |
+mod kvaerno5;
+mod newton;
 mod rodas5p;
 mod tsit5;
 
+pub use kvaerno5::{Kvaerno5, Kvaerno5Stepper};
 pub use rodas5p::{Rodas5p, Rodas5pStepper};
 
 pub(crate) use tsit5::{A as TSIT5_A, C as TSIT5_C, interpolant_weights};
 pub use tsit5::{Tsit5, Tsit5Stepper};
 
 use crate::controller::Control;
-use crate::{Scalar, SolveError, Statistics};
+use crate::{Options, Scalar, SolveError, Statistics};
 
 /// A method as a value: what a user hands to [`crate::solve`].
 pub trait Method<T: Scalar, const W: usize = 1>: Clone {
@@ -33,8 +37,8 @@ pub trait Stepper<T: Scalar, S, const W: usize> {
     /// Fits the memory to a system; called once per solve or batch.
     fn prepare(&mut self, system: &mut S) -> Result<(), SolveError>;
 
-    /// The tolerances of the solve (one `atol` per component), for methods that iterate or choose their order; called after [`Stepper::prepare`].
-    fn set_tolerances(&mut self, _rtol: T, _atol: &[T]) {}
+    /// The options of the solve and `atol` of every component, for methods that iterate or choose their order; called after [`Stepper::prepare`].
+    fn set_tolerances(&mut self, _options: &Options<T>, _atol: &[T]) {}
 
     /// Evaluates what depends on the state alone (slope, Jacobian). `fresh` lanes hold a new model, `changed` lanes a new state (fresh ones included).
     fn begin(

@@ -1,0 +1,339 @@
+//! Simplified Newton iteration over lanes, for every method with implicit stages: Jacobian and factorisation are kept while the iteration converges fast.
+use crate::linalg::LinearSolver;
+use crate::{LaneJacobian, LaneSystem, Options, Scalar, SolveError, Statistics};
+
+/// Iterations of one stage before it counts as not converging.
+const MOST_ITERATIONS: usize = 10;
+/// What one stage may hope for from the convergence of the stage before, at best: the first correction alone must then be this much larger than
+/// what is left.
+const LEAST_ETA: f64 = 1e-3;
+/// Steps that would grow by less than this keep their length, and with it the factorisation.
+const WORTH_GROWING: f64 = 1.2;
+
+/// How an attempt went in one lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Course {
+    Sound,
+    Singular,
+    Diverged,
+    NotFinite,
+}
+
+/// Newton's iteration for stages Y = base + f(Y)/shift with the matrix shift·I − J, where J may be that of an earlier step.
+///
+/// The rules are those of Hairer & Wanner, Solving ODEs II, IV.8: with θ the ratio of two corrections' norms, the iteration ends once
+/// θ/(1−θ)·‖Δ‖ is below a fraction of the tolerance, and fails where θ ≥ 1 or where the corrections allowed would not suffice. A Jacobian serves until a
+/// step with it converged slower than θ = `rate_for_new_jacobian`; a failure with an old Jacobian is tried again with a new one before the step shrinks.
+#[derive(Clone, Debug)]
+pub(super) struct Newton<T, const W: usize> {
+    dim: usize,
+    /// Fraction of the tolerance to which stages are solved: of the method, of this solve, and what rounding leaves of it.
+    usual_fraction: T,
+    fraction: T,
+    tolerance: [T; W],
+    rate_for_new_jacobian: T,
+    /// The Jacobian in use in each lane.
+    jacobian: Vec<[T; W]>,
+    evaluated: Vec<[T; W]>,
+    linear: LinearSolver<T, W>,
+    /// Shift of the factorisation in use; not-a-number where there is none.
+    shift: [T; W],
+    /// The Jacobian is that of the present state.
+    current: [bool; W],
+    /// A new Jacobian is wanted at the next attempt.
+    wanted: [bool; W],
+    /// θ/(1−θ) of the stage before, from which one correction may be enough.
+    eta: [T; W],
+    /// Largest θ of the attempt.
+    slowest: [T; W],
+    course: [Course; W],
+    rtol: T,
+    atol: Vec<T>,
+    /// Reciprocals of atol + rtol |y|.
+    weights: Vec<[T; W]>,
+    correction: Vec<[T; W]>,
+    cost: [Statistics; W],
+}
+
+impl<T: Scalar, const W: usize> Newton<T, W> {
+    pub fn new(fraction: f64, rate_for_new_jacobian: f64) -> Self {
+        Self {
+            dim: 0,
+            fraction: T::of(fraction),
+            usual_fraction: T::of(fraction),
+            tolerance: [T::of(fraction); W],
+            rate_for_new_jacobian: T::of(rate_for_new_jacobian),
+            jacobian: Vec::new(),
+            evaluated: Vec::new(),
+            linear: LinearSolver::empty(),
+            shift: [T::nan(); W],
+            current: [false; W],
+            wanted: [true; W],
+            eta: [T::one(); W],
+            slowest: [T::zero(); W],
+            course: [Course::Sound; W],
+            rtol: T::zero(),
+            atol: Vec::new(),
+            weights: Vec::new(),
+            correction: Vec::new(),
+            cost: [Statistics::default(); W],
+        }
+    }
+
+    /// Fits the memory to a system.
+    pub fn prepare<S: LaneJacobian<T, W>>(&mut self, system: &mut S) -> Result<(), SolveError> {
+        let n = system.dim();
+        let pattern = system.sparsity();
+        if pattern.dim() != n {
+            return Err(SolveError::Dimension {
+                what: "the Jacobian's pattern",
+                expected: n,
+                found: pattern.dim(),
+            });
+        }
+        self.dim = n;
+        for (array, length) in [
+            (&mut self.weights, n),
+            (&mut self.correction, n),
+            (&mut self.jacobian, pattern.nnz()),
+            (&mut self.evaluated, pattern.nnz()),
+        ] {
+            array.clear();
+            array.resize(length, [T::zero(); W]);
+        }
+        self.linear.analyse(pattern);
+        (0..W).for_each(|l| self.forget(l));
+        Ok(())
+    }
+
+    pub fn set_tolerances(&mut self, options: &Options<T>, atol: &[T]) {
+        self.rtol = options.rtol;
+        self.fraction = options.newton_tolerance.unwrap_or(self.usual_fraction);
+        self.atol.clear();
+        self.atol.extend_from_slice(atol);
+    }
+
+    /// A new model in a lane: nothing of the old one serves.
+    pub fn forget(&mut self, lane: usize) {
+        self.shift[lane] = T::nan();
+        self.current[lane] = false;
+        self.wanted[lane] = true;
+        self.eta[lane] = T::one();
+    }
+
+    /// Begins an attempt from (t, y): a Jacobian where one is wanted, a factorisation where Jacobian or shift changed.
+    #[inline(always)]
+    pub fn start<S: LaneJacobian<T, W>>(
+        &mut self,
+        system: &mut S,
+        t: &[T; W],
+        y: &[[T; W]],
+        shift: &[T; W],
+    ) {
+        self.course = [Course::Sound; W];
+        self.slowest = [T::zero(); W];
+        self.cost = [Statistics::default(); W];
+        let (y, atol) = (&y[..self.dim], &self.atol[..self.dim]);
+        for (i, weight) in self.weights[..self.dim].iter_mut().enumerate() {
+            let y = y[i];
+            *weight = std::array::from_fn(|l| {
+                let scale = atol[i] + self.rtol * y[l].abs();
+                // Component 0 with atol 0: only an exact zero is right, which then counts by its rounding.
+                T::one() / scale.max(T::min_positive_value())
+            });
+        }
+        // Corrections of the size of rounding cannot be asked to shrink.
+        let sizes = weighted_norm(y, &self.weights);
+        self.tolerance =
+            std::array::from_fn(|l| self.fraction.max(T::of(4.0) * T::epsilon() * sizes[l]));
+        let mut factorize = false;
+        let wanted = self.wanted;
+        if wanted.contains(&true) {
+            system.jacobian(t, y, &mut self.evaluated);
+            for (old, new) in self.jacobian.iter_mut().zip(&self.evaluated) {
+                for l in 0..W {
+                    if wanted[l] {
+                        old[l] = new[l];
+                    }
+                }
+            }
+        }
+        for l in 0..W {
+            if wanted[l] {
+                self.cost[l].jacobian_evaluations = 1;
+                self.current[l] = true;
+                self.wanted[l] = false;
+                self.eta[l] = T::one();
+            }
+            if wanted[l] || self.shift[l] != shift[l] {
+                self.cost[l].factorizations = 1;
+                self.shift[l] = shift[l];
+                factorize = true;
+            }
+        }
+        if factorize {
+            // Lanes that need none get the same factors again.
+            let singular = self.linear.factorize(&self.shift, &self.jacobian);
+            for l in 0..W {
+                if singular[l] {
+                    self.course[l] = Course::Singular;
+                    self.shift[l] = T::nan();
+                    // An old Jacobian may be at fault.
+                    self.wanted[l] = !self.current[l];
+                }
+            }
+        }
+    }
+
+    /// Solves Y = base + f(at, Y)/shift in every lane, from the guess in `state`, whose slope f ends up in `slope` as shift·(Y − base).
+    #[inline(always)]
+    pub fn solve<S: LaneSystem<T, W>>(
+        &mut self,
+        system: &mut S,
+        at: &[T; W],
+        base: &[[T; W]],
+        state: &mut [[T; W]],
+        slope: &mut [[T; W]],
+    ) {
+        let n = self.dim;
+        let shift = self.shift;
+        let mut open: [bool; W] = std::array::from_fn(|l| self.course[l] == Course::Sound);
+        let mut before = [T::zero(); W];
+        for l in 0..W {
+            self.eta[l] = self.eta[l].powf(T::of(0.8)).max(T::of(LEAST_ETA));
+        }
+        for iteration in 0..MOST_ITERATIONS {
+            if !open.contains(&true) {
+                break;
+            }
+            system.rhs(at, state, &mut self.correction);
+            let (correction, base) = (&mut self.correction[..n], &base[..n]);
+            for i in 0..n {
+                let (f, y, b) = (correction[i], state[i], base[i]);
+                correction[i] = std::array::from_fn(|l| f[l] - (y[l] - b[l]) * shift[l]);
+            }
+            self.linear.solve(correction);
+            let norms = weighted_norm(correction, &self.weights);
+            for l in 0..W {
+                if open[l] {
+                    self.cost[l].rhs_evaluations += 1;
+                    self.cost[l].newton_iterations += 1;
+                }
+            }
+            let solved = self.judge(iteration, &norms, &before, &mut open);
+            let moved: [bool; W] = std::array::from_fn(|l| solved[l] || open[l]);
+            for (y, d) in state[..n].iter_mut().zip(&self.correction) {
+                for l in 0..W {
+                    y[l] = if moved[l] { y[l] + d[l] } else { y[l] };
+                }
+            }
+            before = norms;
+        }
+        let (state, base) = (&state[..n], &base[..n]);
+        for (i, slope) in slope[..n].iter_mut().enumerate() {
+            let (y, b) = (state[i], base[i]);
+            *slope = std::array::from_fn(|l| (y[l] - b[l]) * shift[l]);
+        }
+    }
+
+    /// Closes lanes that are solved (returned) or lost.
+    #[inline(always)]
+    fn judge(
+        &mut self,
+        iteration: usize,
+        norms: &[T; W],
+        before: &[T; W],
+        open: &mut [bool; W],
+    ) -> [bool; W] {
+        let mut solved = [false; W];
+        for l in 0..W {
+            if !open[l] {
+                continue;
+            }
+            if !norms[l].is_finite() {
+                self.course[l] = Course::NotFinite;
+                self.wanted[l] = !self.current[l];
+                open[l] = false;
+                continue;
+            }
+            let mut theta = T::zero();
+            if iteration > 0 {
+                theta = norms[l] / before[l];
+                self.slowest[l] = self.slowest[l].max(theta);
+                self.eta[l] = theta / (T::one() - theta);
+            }
+            let error = self.eta[l] * norms[l];
+            if norms[l] == T::zero() || theta < T::one() && error <= self.tolerance[l] {
+                solved[l] = true;
+                open[l] = false;
+                continue;
+            }
+            let left = MOST_ITERATIONS - 1 - iteration;
+            let hopeless = theta >= T::one()
+                || iteration > 0 && error * theta.powi(left as i32) > self.tolerance[l];
+            if hopeless || left == 0 {
+                self.course[l] = Course::Diverged;
+                self.wanted[l] = !self.current[l];
+                open[l] = false;
+            }
+        }
+        solved
+    }
+
+    /// Whether the right-hand side or an iterate was not finite in a lane.
+    pub fn not_finite(&self, lane: usize) -> bool {
+        self.course[lane] == Course::NotFinite
+    }
+
+    /// Lanes whose matrix was singular.
+    pub fn singular(&self) -> [bool; W] {
+        std::array::from_fn(|l| self.course[l] == Course::Singular)
+    }
+
+    /// Work of the attempt in a lane.
+    pub fn cost(&self, lane: usize) -> Statistics {
+        self.cost[lane]
+    }
+
+    /// The step was accepted in a lane: the Jacobian is now an old one, and kept if it served well.
+    pub fn accepted(&mut self, lane: usize) {
+        self.current[lane] = false;
+        self.wanted[lane] |= self.slowest[lane] > self.rate_for_new_jacobian;
+    }
+
+    /// A step that would grow a little keeps its length, and with it the factorisation, where the Jacobian is kept too.
+    pub fn step_factor(&self, lane: usize, accepted: bool, proposed: T) -> T {
+        let little = proposed >= T::one() && proposed <= T::of(WORTH_GROWING);
+        if accepted && little && !self.wanted[lane] {
+            T::one()
+        } else {
+            proposed
+        }
+    }
+
+    /// See [`super::Stepper::retry_factor`].
+    pub fn retry_factor(&self, lane: usize) -> Option<T> {
+        (self.course[lane] == Course::Diverged).then(|| {
+            // With a new Jacobian the same step may do.
+            if self.wanted[lane] {
+                T::one()
+            } else {
+                T::of(0.5)
+            }
+        })
+    }
+}
+
+/// Root mean square of x weighted, per lane.
+#[inline(always)]
+fn weighted_norm<T: Scalar, const W: usize>(x: &[[T; W]], weights: &[[T; W]]) -> [T; W] {
+    let mut sum = [T::zero(); W];
+    for (x, w) in x.iter().zip(weights) {
+        for l in 0..W {
+            let q = x[l] * w[l];
+            sum[l] += q * q;
+        }
+    }
+    let count = T::of(x.len().max(1) as f64);
+    std::array::from_fn(|l| (sum[l] / count).sqrt())
+}
