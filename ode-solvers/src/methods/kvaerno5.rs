@@ -23,7 +23,7 @@ pub(crate) const GAMMA: f64 = 0.26;
 pub(crate) const C: [f64; 7] = [
     0.0,
     0.52,
-    1.230_333_209_967_908_1,
+    1.230_333_209_967_908,
     0.895_765_984_350_076,
     0.436_393_609_858_647_6,
     1.0,
@@ -63,7 +63,7 @@ pub(crate) const A: [[f64; 6]; 7] = [
         0.0,
         -0.054_969_087_965_383_76,
         -0.041_186_267_283_210_46,
-        0.629_932_998_990_164,
+        0.629_933_048_990_164,
         0.069_624_794_482_027_28,
     ],
 ];
@@ -173,7 +173,7 @@ pub struct Kvaerno5Stepper<T, const W: usize> {
 impl<T: Scalar, const W: usize> Kvaerno5Stepper<T, W> {
     /// The state of stage `s` (1 to 6, counted from 0) of the last attempt; stage 0 is the step's start, stage 6 its end.
     #[inline(always)]
-    pub(crate) fn stage_state(&self, s: usize) -> &[[T; W]] {
+    pub fn stage_state(&self, s: usize) -> &[[T; W]] {
         &self.states[(s - 1) * self.dim..s * self.dim]
     }
 }
@@ -365,5 +365,86 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Kvae
 
     fn attempt_cost(&self, lane: usize) -> Statistics {
         self.newton.cost(lane)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The weights of a stage with its diagonal.
+    fn row(s: usize) -> [f64; 7] {
+        let mut row = [0.0; 7];
+        row[..6].copy_from_slice(&A[s]);
+        if s > 0 {
+            row[s] = GAMMA;
+        }
+        row
+    }
+    fn dot(weights: &[f64; 7], x: [f64; 7]) -> f64 {
+        weights.iter().zip(x).map(|(w, x)| w * x).sum()
+    }
+    fn apply(x: [f64; 7]) -> [f64; 7] {
+        std::array::from_fn(|s| dot(&row(s), x))
+    }
+    fn power(p: i32) -> [f64; 7] {
+        C.map(|c| c.powi(p))
+    }
+    fn times(a: [f64; 7], b: [f64; 7]) -> [f64; 7] {
+        std::array::from_fn(|s| a[s] * b[s])
+    }
+
+    /// What is left of the conditions up to an order, θ being the end of the step.
+    fn residual(weights: &[f64; 7], order: usize, theta: f64) -> f64 {
+        let (c, ac, ac2) = (power(1), apply(power(1)), apply(power(2)));
+        let trees = [
+            (1, power(0), 1.0),
+            (2, c, 2.0),
+            (3, power(2), 3.0),
+            (3, ac, 6.0),
+            (4, power(3), 4.0),
+            (4, times(c, ac), 8.0),
+            (4, ac2, 12.0),
+            (4, apply(ac), 24.0),
+            (5, power(4), 5.0),
+            (5, times(power(2), ac), 10.0),
+            (5, times(ac, ac), 20.0),
+            (5, times(c, ac2), 15.0),
+            (5, times(c, apply(ac)), 30.0),
+            (5, apply(power(3)), 20.0),
+            (5, apply(times(c, ac)), 40.0),
+            (5, apply(ac2), 60.0),
+            (5, apply(apply(ac)), 120.0),
+        ];
+        trees
+            .iter()
+            .filter(|tree| tree.0 <= order)
+            .map(|&(p, phi, gamma)| (dot(weights, phi) - theta.powi(p as i32) / gamma).abs())
+            .fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn the_table_fulfils_the_order_conditions() {
+        for s in 0..7 {
+            assert!(
+                (row(s).iter().sum::<f64>() - C[s]).abs() < 1e-15,
+                "node {s}"
+            );
+        }
+        assert!(residual(&row(6), 5, 1.0) < 1e-15);
+        assert!(residual(&row(5), 4, 1.0) < 1e-15);
+        assert!(residual(&row(5), 5, 1.0) > 1e-4);
+    }
+
+    #[test]
+    fn the_interpolant_has_order_4_and_ends_at_the_step() {
+        for theta in [0.0, 0.1, 0.35, 0.6, 0.85, 1.0] {
+            let weights = interpolant_weights::<f64, 1>(&[theta]).map(|w| w[0]);
+            assert!(residual(&weights, 4, theta) < 1e-14, "{theta}");
+        }
+        let end = interpolant_weights::<f64, 1>(&[1.0]).map(|w| w[0]);
+        for (a, b) in end.iter().zip(row(6)) {
+            assert!((a - b).abs() < 1e-14);
+        }
     }
 }
