@@ -1,11 +1,11 @@
 //! What a network contains and what is wrong with it: balance, duplicates, conservation laws.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::error::Error;
 use crate::format::Format;
 use crate::network::{Network, UnsupportedRow};
-use crate::reaction::ReactionKind;
+use crate::operations::{Identity, identity};
 
 /// Findings about a network; serialises to the object that `network check --json` prints.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -22,8 +22,20 @@ pub struct CheckReport {
     pub unbalanced: usize,
     /// Rows that repeat a reaction.
     pub duplicates: usize,
+    /// Symbols of the elements that occur.
+    pub elements: Vec<String>,
+    /// Number of rows of each kind of process that occurs, by its name.
+    pub kinds: BTreeMap<&'static str, usize>,
+    /// Species that no reaction forms: what is not there initially never will be.
+    pub never_formed: Vec<String>,
+    /// Species that no reaction destroys: they only accumulate.
+    pub never_destroyed: Vec<String>,
+    /// Groups of species with the same atoms, charge and phase.
+    pub isomers: Vec<Vec<String>>,
     /// Dimension of the left null space of the stoichiometric matrix.
     pub conservation_laws: usize,
+    /// An integer basis of that space: per law, the species and their weights.
+    pub conservation_basis: Vec<BTreeMap<String, i64>>,
     /// Structural nonzeros of the Jacobian, diagonal included.
     pub jacobian_nonzeros: usize,
     /// Rows whose rate law has no implementation.
@@ -46,14 +58,32 @@ impl Network {
     /// [`Error::IntegerOverflow`] from [`Network::conservation_laws`].
     pub fn check(&self) -> Result<CheckReport, Error> {
         let duplicates = self.duplicates().len();
+        let laws = self.conservation_laws()?;
+        let names = |which: Vec<usize>| -> Vec<String> {
+            let name = |&i: &usize| self.species()[i].name().to_owned();
+            which.iter().map(name).collect()
+        };
+        let mut kinds = BTreeMap::new();
+        for reaction in self.reactions() {
+            *kinds.entry(reaction.kind.name()).or_default() += 1;
+        }
         Ok(CheckReport {
+            elements: self.element_symbols(),
+            kinds,
+            never_formed: names(self.never_formed()),
+            never_destroyed: names(self.never_destroyed()),
+            isomers: self.isomers().into_iter().map(names).collect(),
+            conservation_basis: laws
+                .iter()
+                .map(|law| self.law_by_name(law))
+                .collect::<Result<_, _>>()?,
             format: self.origin.format,
             rows: self.origin.rows,
             reactions: self.reactions().len() - duplicates,
             species: self.species().len(),
             unbalanced: self.unbalanced().len(),
             duplicates,
-            conservation_laws: self.conservation_laws()?.len(),
+            conservation_laws: laws.len(),
             jacobian_nonzeros: self.jacobian_pattern().1.len(),
             unsupported: self.unsupported().to_vec(),
         })
@@ -69,6 +99,62 @@ impl Network {
     #[must_use]
     pub fn format(&self) -> Option<Format> {
         self.origin.format
+    }
+
+    /// Symbols of the elements that occur in the species, in the order of [`Element`](crate::Element).
+    fn element_symbols(&self) -> Vec<String> {
+        let mut quantities = self.conserved_quantities();
+        // The last one is the charge.
+        quantities.pop();
+        quantities.into_iter().map(|(symbol, _)| symbol).collect()
+    }
+
+    /// A conservation law by species, zeros left out.
+    fn law_by_name(&self, law: &[i128]) -> Result<BTreeMap<String, i64>, Error> {
+        let weights = self.species_names().zip(law).filter(|(_, w)| **w != 0);
+        weights
+            .map(|(name, &w)| {
+                let weight = i64::try_from(w).map_err(|_| Error::IntegerOverflow)?;
+                Ok((name.to_owned(), weight))
+            })
+            .collect()
+    }
+
+    /// Indices of the species that no reaction forms.
+    #[must_use]
+    pub fn never_formed(&self) -> Vec<usize> {
+        self.untouched_by(|change| change > 0)
+    }
+
+    /// Indices of the species that no reaction destroys.
+    #[must_use]
+    pub fn never_destroyed(&self) -> Vec<usize> {
+        self.untouched_by(|change| change < 0)
+    }
+
+    /// Species for which no reaction has a net change that `counts`.
+    fn untouched_by(&self, counts: impl Fn(i32) -> bool) -> Vec<usize> {
+        let mut touched = vec![false; self.species().len()];
+        for reaction in self.reactions() {
+            for (i, change) in reaction.net() {
+                touched[i] |= counts(change);
+            }
+        }
+        (0..touched.len()).filter(|&i| !touched[i]).collect()
+    }
+
+    /// Groups of two or more species with the same atoms and the same charge, by their indices, in
+    /// the order of their first members.
+    #[must_use]
+    pub fn isomers(&self) -> Vec<Vec<usize>> {
+        let mut groups: HashMap<_, Vec<usize>> = HashMap::new();
+        for (i, species) in self.species().iter().enumerate() {
+            let key = (species.composition(), species.charge());
+            groups.entry(key).or_default().push(i);
+        }
+        let mut groups: Vec<Vec<usize>> = groups.into_values().filter(|g| g.len() > 1).collect();
+        groups.sort_unstable();
+        groups
     }
 
     /// Reactions that do not conserve elements or charge.
@@ -102,19 +188,10 @@ impl Network {
     /// indices (earlier, repeated).
     #[must_use]
     pub fn duplicates(&self) -> Vec<(usize, usize)> {
-        let mut first: HashMap<(Vec<usize>, Vec<usize>, ReactionKind), usize> = HashMap::new();
+        let mut first: HashMap<Identity, usize> = HashMap::new();
         let mut found = Vec::new();
         for (j, reaction) in self.reactions().iter().enumerate() {
-            let sorted = |side: &[usize]| {
-                let mut side = side.to_vec();
-                side.sort_unstable();
-                side
-            };
-            let key = (
-                sorted(&reaction.reactants),
-                sorted(&reaction.products),
-                reaction.kind,
-            );
+            let key = identity(reaction);
             match first.get(&key) {
                 Some(&earlier) => found.push((earlier, j)),
                 None => {

@@ -71,6 +71,16 @@ pub enum Error {
         /// The common (normalised) name.
         name: String,
     },
+    /// Two networks that call different species by the same name.
+    #[error("species {name:?} is {first} in one network and {second} in the other")]
+    ConflictingSpecies {
+        /// The common name.
+        name: String,
+        /// Atoms and charge in the first.
+        first: String,
+        /// Atoms and charge in the second.
+        second: String,
+    },
     /// A property of a species outside its domain.
     #[error("species {name:?}: {property} = {value}, expected {expected}")]
     SpeciesProperty {

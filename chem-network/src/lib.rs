@@ -12,6 +12,8 @@ mod kinetics;
 mod network;
 #[cfg(feature = "ode")]
 mod ode;
+mod operations;
+mod pathways;
 mod rate;
 mod reaction;
 pub mod sampling;
@@ -28,6 +30,8 @@ pub use nalgebra_sparse;
 pub use network::{Network, SkippedLines, UnsupportedRow};
 #[cfg(feature = "ode")]
 pub use ode::{KineticsBatch, KineticsLanes};
+pub use operations::Merged;
+pub use pathways::{Contribution, Pathways};
 pub use rate::{
     CoShielding, Extrapolation, Fit, GrainH2, Rate, RateLaw, RateOptions, TemperatureRange,
     carbon_optical_depth, co_mean_wavelength, dust_extinction, extinction_ratio, h2_self_shielding,
