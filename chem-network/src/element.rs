@@ -3,10 +3,11 @@
 /// Unified atomic mass of the electron \[u\] (CODATA 2018).
 pub const ELECTRON_MASS: f64 = 5.485_799_090_65e-4;
 
-/// Symbol and standard atomic weight \[u\] (IUPAC 2021, abridged; D is the nuclide mass).
-/// `GRAIN` counts dust grains (`GRAIN0`, `GRAIN-`): conserved like an element, of mass 0 because
-/// networks do not give one.
-const TABLE: [(&str, f64); 23] = [
+/// Symbol and standard atomic weight \[u\] (IUPAC 2021, abridged; D and the isotopes with a mass number
+/// are nuclide masses of AME 2020). `GRAIN` counts dust grains (`GRAIN0`, `GRAIN-`) and `PAH` large
+/// aromatic molecules of no stated formula: conserved like an element, of mass 0 because networks do
+/// not give one.
+const TABLE: [(&str, f64); 32] = [
     ("H", 1.0080),
     ("D", 2.014_101_778),
     ("He", 4.002_602),
@@ -29,11 +30,21 @@ const TABLE: [(&str, f64); 23] = [
     ("Ca", 40.078),
     ("Ti", 47.867),
     ("Fe", 55.845),
+    ("13C", 13.003_354_835),
+    ("15N", 15.000_108_899),
+    ("17O", 16.999_131_757),
+    ("18O", 17.999_159_613),
+    ("29Si", 28.976_494_665),
+    ("30Si", 29.973_770_137),
+    ("34S", 33.967_867_011),
+    ("37Cl", 36.965_902_573),
+    ("PAH", 0.0),
     ("GRAIN", 0.0),
 ];
 
 /// An element of the built-in table: H, D, He, Li, B, C, N, O, F, Ne, Na, Mg, Al, Si, P, S, Cl, Ar,
-/// K, Ca, Ti, Fe, and `GRAIN` for dust grains.
+/// K, Ca, Ti, Fe; the isotopes 13C, 15N, 17O, 18O, 29Si, 30Si, 34S, 37Cl; `PAH` and `GRAIN` for
+/// aromatic molecules and dust grains as wholes.
 ///
 /// Cobalt is left out on purpose: `CO` and `Co` never mean it in this field.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +52,9 @@ pub struct Element(u8);
 
 impl Element {
     /// Dust grains, counted like an element.
-    pub const GRAIN: Self = Self(22);
+    pub const GRAIN: Self = Self(31);
+    /// Aromatic molecules without a formula, counted like an element.
+    pub const PAH: Self = Self(30);
 
     /// The element of this symbol, spelled as in the periodic table (`He`, `Cl`).
     #[must_use]
@@ -65,7 +78,15 @@ impl Element {
         TABLE[self.0 as usize].0
     }
 
-    /// Its standard atomic weight \[u\]; 0 for `GRAIN`.
+    /// The isotope of this mass number, by the symbol of its element (`Si`, or `SI` in upper case).
+    pub(crate) fn isotope(mass_number: &str, symbol: &str) -> Option<Self> {
+        (0..TABLE.len() as u8).map(Self).find(|element| {
+            let rest = element.symbol().strip_prefix(mass_number);
+            !mass_number.is_empty() && rest.is_some_and(|s| s.eq_ignore_ascii_case(symbol))
+        })
+    }
+
+    /// Its standard atomic weight \[u\]; 0 for `GRAIN` and `PAH`.
     #[must_use]
     pub fn mass(self) -> f64 {
         TABLE[self.0 as usize].1

@@ -37,4 +37,4 @@ pub use rate::{
     carbon_optical_depth, co_mean_wavelength, dust_extinction, extinction_ratio, h2_self_shielding,
 };
 pub use reaction::{Reaction, ReactionKind};
-pub use species::{Composition, Species};
+pub use species::{Composition, Phase, Species};
