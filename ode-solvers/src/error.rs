@@ -89,6 +89,16 @@ pub enum SolveError {
         /// End of the span.
         t1: f64,
     },
+    /// A time at which a step must end is not finite, or does not follow the one before.
+    #[error(
+        "stop {index}, {t:e}, must be finite and after the stop before it, in the direction of the solve"
+    )]
+    InvalidStop {
+        /// Index of the stop.
+        index: usize,
+        /// Its time.
+        t: f64,
+    },
     /// An array has the wrong length.
     #[error("{what} has length {found}, expected {expected}")]
     Dimension {

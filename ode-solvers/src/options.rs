@@ -21,6 +21,7 @@ pub struct Options<T = f64> {
     pub(crate) newton_tolerance: Option<T>,
     pub(crate) invariants: Vec<Invariant<T>>,
     pub(crate) steady: Option<SteadyState<T>>,
+    pub(crate) stops: Vec<T>,
 }
 
 /// A weighted sum that the exact solution keeps, and the component that makes up for rounding.
@@ -52,6 +53,7 @@ impl<T: Scalar> Default for Options<T> {
             newton_tolerance: None,
             invariants: Vec::new(),
             steady: None,
+            stops: Vec::new(),
         }
     }
 }
@@ -78,6 +80,13 @@ impl<T: Scalar> Options<T> {
     /// Times at which the solution is wanted, by dense output: within the span, in its direction, none twice; both ends may be among them.
     pub fn outputs(mut self, times: Vec<T>) -> Self {
         self.outputs = Outputs::Times(times);
+        self
+    }
+
+    /// Times at which a step must end, in the direction of the solve, none twice: where f has a kink in t, such as the rows of a table that is
+    /// interpolated. A step across one would see neither side of it right. Times outside the span are ignored.
+    pub fn stops(mut self, times: Vec<T>) -> Self {
+        self.stops = times;
         self
     }
 
@@ -220,7 +229,27 @@ impl<T: Scalar> Options<T> {
                 }
             }
         }
+        self.check_stops(span)?;
         self.check_outputs(span)
+    }
+
+    fn check_stops(&self, (t0, t1): (T, T)) -> Result<(), SolveError> {
+        let direction = if t1 < t0 { -T::one() } else { T::one() };
+        let rising = |pair: &[T]| (pair[1] - pair[0]) * direction > T::zero();
+        let finite = |t: &T| t.is_finite();
+        let bad = self.stops.iter().position(|t| !finite(t)).or_else(|| {
+            self.stops
+                .windows(2)
+                .position(|pair| !rising(pair))
+                .map(|i| i + 1)
+        });
+        match bad {
+            Some(index) => Err(SolveError::InvalidStop {
+                index,
+                t: self.stops[index].as_f64(),
+            }),
+            None => Ok(()),
+        }
     }
 
     fn check_outputs(&self, (t0, t1): (T, T)) -> Result<(), SolveError> {

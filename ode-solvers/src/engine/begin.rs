@@ -101,11 +101,29 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             {
                 self.h[l] = most * lane.direction;
             }
-            let left = lane.t1 - self.t[l];
+            if !options.stops.is_empty() {
+                self.look_ahead(l, &options.stops);
+            }
+            let left = self.lanes[l].ahead - self.t[l];
             // A hair's breadth left over would cost a step of its own.
             if left.abs() <= self.h[l].abs() * T::of(1.0 + 1e-6) {
                 self.h[l] = left;
             }
         }
+    }
+
+    /// Finds the next time at which a step of this lane must end.
+    #[cold]
+    fn look_ahead(&mut self, l: usize, stops: &[T]) {
+        let (t, lane) = (self.t[l], &mut self.lanes[l]);
+        let passed = |stop: T| (stop - t) * lane.direction <= T::zero();
+        while stops.get(lane.next_stop).is_some_and(|&stop| passed(stop)) {
+            lane.next_stop += 1;
+        }
+        let end = lane.t1;
+        lane.ahead = match stops.get(lane.next_stop) {
+            Some(&stop) if (end - stop) * lane.direction > T::zero() => stop,
+            _ => end,
+        };
     }
 }

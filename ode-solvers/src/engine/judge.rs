@@ -112,9 +112,9 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
     /// Time at the end of the last attempt of a lane.
     #[inline(always)]
     pub(super) fn end_of_step(&self, l: usize) -> T {
-        let t1 = self.lanes[l].t1;
-        if self.h[l] == t1 - self.t[l] {
-            t1
+        let ahead = self.lanes[l].ahead;
+        if self.h[l] == ahead - self.t[l] {
+            ahead
         } else {
             self.t[l] + self.h[l]
         }

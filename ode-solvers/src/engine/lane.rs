@@ -10,6 +10,9 @@ pub(super) struct Lane<T> {
     pub model: usize,
     pub t0: T,
     pub t1: T,
+    /// Where a step must end at the latest: the next stop, else `t1`.
+    pub ahead: T,
+    pub next_stop: usize,
     /// +1 or -1, the sign of the step.
     pub direction: T,
     pub error_before: T,
@@ -31,6 +34,8 @@ impl<T: Scalar> Lane<T> {
             model: 0,
             t0: T::zero(),
             t1: T::zero(),
+            ahead: T::zero(),
+            next_stop: 0,
             direction: T::one(),
             error_before: T::one(),
             rejected: false,
@@ -85,6 +90,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
                 model,
                 t0,
                 t1,
+                ahead: t1,
                 direction: if t1 < t0 { -T::one() } else { T::one() },
                 ..Lane::idle()
             };
