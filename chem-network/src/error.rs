@@ -147,6 +147,26 @@ pub enum Error {
         /// What has no implementation.
         reason: String,
     },
+    /// A rate expression needs a variable that the caller has not given.
+    #[error("{expression:?} needs {variable}, which is not given (command line: {option})")]
+    ExpressionVariable {
+        /// The expression.
+        expression: String,
+        /// The variable.
+        variable: String,
+        /// The option of the command line that gives it.
+        option: String,
+    },
+    /// A rate expression without a finite value.
+    #[error("{expression:?} is {value} at T = {temperature} K")]
+    ExpressionValue {
+        /// The expression.
+        expression: String,
+        /// The gas temperature \[K\].
+        temperature: f64,
+        /// The value or the derivative.
+        value: f64,
+    },
     /// A physical condition outside its domain.
     #[error("{quantity} = {value}, expected {expected}")]
     Environment {
