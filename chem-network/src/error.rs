@@ -148,20 +148,20 @@ pub enum Error {
         reason: String,
     },
     /// A rate expression needs a variable that the caller has not given.
-    #[error("{expression:?} needs {variable}, which is not given (command line: {option})")]
+    #[error("the rate {of:?} needs {variable}, which is not given (command line: {option})")]
     ExpressionVariable {
-        /// The expression.
-        expression: String,
+        /// The reaction or the expression.
+        of: String,
         /// The variable.
         variable: String,
         /// The option of the command line that gives it.
         option: String,
     },
     /// A rate expression without a finite value.
-    #[error("{expression:?} is {value} at T = {temperature} K")]
+    #[error("the rate {of:?} is {value} at T = {temperature} K")]
     ExpressionValue {
-        /// The expression.
-        expression: String,
+        /// The reaction or the expression.
+        of: String,
         /// The gas temperature \[K\].
         temperature: f64,
         /// The value or the derivative.

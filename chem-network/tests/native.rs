@@ -3,10 +3,11 @@
 
 use chem_network::format::native;
 use chem_network::{
-    Composition, Error, Fit, GrainH2, Network, Rate, RateLaw, Reaction, ReactionKind, Species,
-    TemperatureRange, embedded, parse_network, read_network,
+    Composition, Error, Extrapolation, Fit, GrainH2, Network, Rate, RateLaw, Reaction,
+    ReactionKind, Species, TemperatureRange, embedded, parse_network, read_network,
 };
 use proptest::prelude::*;
+use std::sync::Arc;
 
 fn numbers() -> impl Strategy<Value = f64> {
     prop_oneof![
@@ -56,6 +57,10 @@ fn laws() -> impl Strategy<Value = RateLaw> {
             alpha: a.abs(),
             gamma
         }),
+        (1e-30..1e-5f64, -3..3i32, 0.0..1e5f64).prop_map(|(a, b, c)| {
+            let formula = format!("{a:e}*(Tgas/3d2)**({b})*exp(-{c:e}*invT)*user_x/2");
+            RateLaw::Expression(Arc::new(formula.parse().unwrap()))
+        }),
         "[a-z]{1,8}( [a-z0-9]{1,8}){0,2}".prop_map(|reason| RateLaw::Unsupported { reason }),
     ]
 }
@@ -81,11 +86,23 @@ fn rates() -> impl Strategy<Value = Rate> {
         ][..],
     );
     let grain = (grain, ranges()).prop_map(|(form, range)| Fit::new(RateLaw::GrainH2(form), range));
-    prop_oneof![
+    let rate = prop_oneof![
         5 => laws().prop_map(Rate::from),
         5 => prop::collection::vec(fit, 1..4).prop_map(|fits| Rate::of(fits).unwrap()),
         1 => prop::collection::vec(grain, 1..3).prop_map(|fits| Rate::of(fits).unwrap()),
-    ]
+    ];
+    let outside = prop::sample::select(
+        &[
+            None,
+            Some(Extrapolation::Zero),
+            Some(Extrapolation::Clamp),
+            Some(Extrapolation::Extrapolate),
+        ][..],
+    );
+    (rate, outside).prop_map(|(rate, outside)| match outside {
+        Some(outside) => rate.with_outside(outside),
+        None => rate,
+    })
 }
 
 const NAMES: [&str; 10] = [

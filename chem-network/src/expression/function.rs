@@ -7,9 +7,6 @@ macro_rules! functions {
         pub(crate) enum Function { $($variant),* }
 
         impl Function {
-            /// All functions, by the name under which they are written.
-            pub const NAMES: &'static [&'static str] = &[$($name),*];
-
             /// The function of this name (lower case), the double-precision names included.
             pub fn from_name(name: &str) -> Option<Self> {
                 match name {

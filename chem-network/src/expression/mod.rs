@@ -85,11 +85,6 @@ impl Expression {
         }
     }
 
-    /// The tree.
-    pub(crate) fn tree(&self) -> &Expr {
-        &self.tree
-    }
-
     /// Value at the gas temperature T \[K\], the density of hydrogen nuclei n_H [cm⁻³] and the values
     /// of the `user_…` variables, whose names may differ in case. Allocates nothing.
     ///
@@ -103,7 +98,7 @@ impl Expression {
         variables: &BTreeMap<String, f64>,
     ) -> Result<f64, Error> {
         let value = self.evaluate(temperature, density, variables);
-        value.map_err(|why| self.error(&why, temperature))
+        value.map_err(|why| self.error(&why, temperature, self.to_string()))
     }
 
     /// Value and derivative with respect to T, everything else held fixed; exact (forward mode), not
@@ -118,7 +113,7 @@ impl Expression {
         variables: &BTreeMap<String, f64>,
     ) -> Result<(f64, f64), Error> {
         let both = self.differentiate(temperature, density, variables);
-        both.map_err(|why| self.error(&why, temperature))
+        both.map_err(|why| self.error(&why, temperature, self.to_string()))
     }
 
     pub(crate) fn evaluate(
@@ -150,14 +145,14 @@ impl Expression {
         Ok((value, slope))
     }
 
-    /// The error for an expression without a value.
-    pub(crate) fn error(&self, why: &NoValue, temperature: f64) -> Error {
+    /// The error for an expression without a value; `of` is what errors quote.
+    pub(crate) fn error(&self, why: &NoValue, temperature: f64, of: String) -> Error {
         let variable = match *why {
             NoValue::HydrogenNuclei => "the density of hydrogen nuclei n_H [cm⁻³]".to_owned(),
             NoValue::User(index) => self.program.user[index].clone(),
             NoValue::NotFinite(value) => {
                 return Error::ExpressionValue {
-                    expression: self.to_string(),
+                    of,
                     temperature,
                     value,
                 };
@@ -168,7 +163,7 @@ impl Expression {
             _ => "--density".to_owned(),
         };
         Error::ExpressionVariable {
-            expression: self.to_string(),
+            of,
             variable,
             option,
         }

@@ -8,6 +8,7 @@ use super::shielding::{
 };
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::expression::{Expression, NoValue};
 
 /// Wavelength [Å] at which dust shields H2: the middle of the Lyman–Werner bands.
 const H2_WAVELENGTH: f64 = 1000.0;
@@ -84,6 +85,9 @@ impl RateLaw {
                 let gas = carbon_optical_depth(need.c_column()?, need.h2_column()?, t);
                 Ok(alpha * need.field()? * (-(dust + gas)).exp())
             }
+            Self::Expression(ref expression) => expression
+                .evaluate(t, environment.density, &options.variables)
+                .map_err(|why| need.no_value(&why, expression)),
             Self::Unsupported { ref reason } => Err(Error::Unsupported {
                 reaction: reaction(),
                 reason: reason.clone(),
@@ -102,6 +106,17 @@ impl RateLaw {
         reaction: impl Fn() -> String,
     ) -> Result<f64, Error> {
         let t = environment.temperature;
+        if let Self::Expression(expression) = self {
+            let need = Need {
+                environment,
+                law: self.name(),
+                reaction: &reaction,
+            };
+            return expression
+                .differentiate(t, environment.density, &options.variables)
+                .map(|(_, slope)| slope)
+                .map_err(|why| need.no_value(&why, expression));
+        }
         let k = self.coefficient(environment, options, reaction)?;
         Ok(match *self {
             Self::Kooij { beta, gamma, .. } => k * ((beta + gamma / t) / t),
@@ -127,6 +142,7 @@ impl RateLaw {
             | Self::Photo { .. }
             | Self::PhotoH2 { .. }
             | Self::PhotoCo { .. }
+            | Self::Expression(_)
             | Self::Unsupported { .. } => 0.0,
         })
     }
@@ -156,6 +172,16 @@ impl<F: Fn() -> String> Need<'_, F> {
         option: &'static str,
     ) -> Result<f64, Error> {
         value.ok_or_else(|| self.missing(quantity, option))
+    }
+
+    /// The error for an expression without a value.
+    fn no_value(&self, why: &NoValue, expression: &Expression) -> Error {
+        match why {
+            NoValue::HydrogenNuclei => {
+                self.missing("the density of hydrogen nuclei n_H [cm⁻³]", "--density")
+            }
+            _ => expression.error(why, self.environment.temperature, (self.reaction)()),
+        }
     }
 
     fn albedo(&self) -> Result<f64, Error> {

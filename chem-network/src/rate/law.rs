@@ -1,7 +1,10 @@
 //! Rate laws: the formulae that turn the parameters of a network file into a rate coefficient.
 
+use std::sync::Arc;
+
 use super::grain::GrainH2;
 use crate::error::Error;
+use crate::expression::Expression;
 
 /// A rate law with its parameters. T in K; coefficients k in (cm³)^(m−1) s⁻¹, where m is the number
 /// of species whose number densities multiply k: the reactants, except under [`Self::GrainH2`].
@@ -98,6 +101,9 @@ pub enum RateLaw {
         /// γ, attenuation by dust per magnitude of A_V.
         gamma: f64,
     },
+    /// A formula of the file: k as a function of T, n_H and variables that the caller sets
+    /// ([`RateOptions::variables`](crate::RateOptions::variables)).
+    Expression(Arc<Expression>),
     /// A law of the file that has no implementation: kept and listed, never evaluated.
     Unsupported {
         /// What it is.
@@ -141,6 +147,7 @@ impl RateLaw {
             Self::PhotoH2 { .. } => "photo-h2",
             Self::PhotoCo { .. } => "photo-co",
             Self::PhotoC { .. } => "photo-c",
+            Self::Expression(_) => "expression",
             Self::Unsupported { .. } => "unsupported",
         }
     }
@@ -202,7 +209,7 @@ impl RateLaw {
                 vec![("alpha", alpha), ("gamma", gamma)]
             }
             Self::PhotoH2 { alpha } | Self::PhotoCo { alpha } => vec![("alpha", alpha)],
-            Self::GrainH2(_) | Self::Unsupported { .. } => Vec::new(),
+            Self::GrainH2(_) | Self::Expression(_) | Self::Unsupported { .. } => Vec::new(),
         }
     }
 

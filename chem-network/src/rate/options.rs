@@ -30,8 +30,8 @@ impl fmt::Debug for CoShielding {
     }
 }
 
-/// How rate coefficients are evaluated; the default extrapolates, knows no variables and has no
-/// shielding function of CO.
+/// How rate coefficients are evaluated; the default extrapolates unless the file says otherwise,
+/// knows no variables and has no shielding function of CO.
 ///
 /// ```
 /// use chem_network::{Extrapolation, RateOptions};
@@ -44,8 +44,9 @@ impl fmt::Debug for CoShielding {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct RateOptions {
-    /// What holds outside the temperature ranges.
-    pub extrapolation: Extrapolation,
+    /// What holds outside the temperature ranges; `None` leaves it to the file
+    /// ([`Rate::outside`](crate::Rate::outside)).
+    pub extrapolation: Option<Extrapolation>,
     /// Values of the free variables of rate expressions (`user_Av` of KROME files), by name.
     pub variables: BTreeMap<String, f64>,
     /// Shielding of CO, needed by [`RateLaw::PhotoCo`](crate::RateLaw::PhotoCo).
@@ -56,7 +57,7 @@ impl RateOptions {
     /// Sets what holds outside the temperature ranges.
     #[must_use]
     pub fn with_extrapolation(mut self, extrapolation: Extrapolation) -> Self {
-        self.extrapolation = extrapolation;
+        self.extrapolation = Some(extrapolation);
         self
     }
 

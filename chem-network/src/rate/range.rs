@@ -75,6 +75,26 @@ pub enum Extrapolation {
     Zero,
 }
 
+impl Extrapolation {
+    /// Its name: `extrapolate`, `clamp`, `zero`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Extrapolate => "extrapolate",
+            Self::Clamp => "clamp",
+            Self::Zero => "zero",
+        }
+    }
+
+    /// The policy of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Extrapolate, Self::Clamp, Self::Zero]
+            .into_iter()
+            .find(|one| one.name() == name)
+    }
+}
+
 /// One rate law and the temperatures for which it was made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fit {
@@ -107,10 +127,13 @@ impl From<RateLaw> for Fit {
 /// 1. the first, in file order, whose range holds T (both ends included; a fit without a range
 ///    holds every T);
 /// 2. if none does (T in a gap or outside all ranges), the one with the end nearest to T in ln T,
-///    the first of equals, as [`Extrapolation`] says.
+///    the first of equals, as [`Extrapolation`] says: the caller's choice
+///    ([`RateOptions::extrapolation`]), else the file's ([`Rate::outside`]), else
+///    [`Extrapolation::Extrapolate`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rate {
     fits: Vec<Fit>,
+    outside: Option<Extrapolation>,
 }
 
 impl From<RateLaw> for Rate {
@@ -121,7 +144,10 @@ impl From<RateLaw> for Rate {
 
 impl From<Fit> for Rate {
     fn from(fit: Fit) -> Self {
-        Self { fits: vec![fit] }
+        Self {
+            fits: vec![fit],
+            outside: None,
+        }
     }
 }
 
@@ -142,7 +168,28 @@ impl Rate {
                 "H2 formation on grains cannot be mixed with other laws",
             ));
         }
-        Ok(Self { fits })
+        Ok(Self {
+            fits,
+            outside: None,
+        })
+    }
+
+    /// The same rate with what its file says of temperatures that no fit holds.
+    #[must_use]
+    pub fn with_outside(mut self, extrapolation: Extrapolation) -> Self {
+        self.outside = Some(extrapolation);
+        self
+    }
+
+    /// What the file says of temperatures that no fit holds: zero in KROME files, nothing in others.
+    #[must_use]
+    pub fn outside(&self) -> Option<Extrapolation> {
+        self.outside
+    }
+
+    /// What holds where no fit does.
+    fn extrapolation(&self, options: &RateOptions) -> Extrapolation {
+        options.extrapolation.or(self.outside).unwrap_or_default()
     }
 
     /// The fits, in the order of the file.
@@ -219,19 +266,16 @@ impl Rate {
         if holds {
             return fit.law.coefficient(environment, options, reaction);
         }
-        let at = self.outside(fit, environment);
-        let k = fit.law.coefficient(
-            match options.extrapolation {
-                Extrapolation::Clamp => &at,
-                _ => environment,
+        let at = self.nearest(fit, environment);
+        match self.extrapolation(options) {
+            Extrapolation::Clamp => fit.law.coefficient(&at, options, reaction),
+            Extrapolation::Extrapolate => fit.law.coefficient(environment, options, reaction),
+            // Not evaluated: a polynomial far outside its range may have no finite value.
+            Extrapolation::Zero => match &fit.law {
+                RateLaw::Unsupported { .. } => fit.law.coefficient(environment, options, reaction),
+                _ => Ok(0.0),
             },
-            options,
-            reaction,
-        )?;
-        Ok(match options.extrapolation {
-            Extrapolation::Zero => 0.0,
-            _ => k,
-        })
+        }
     }
 
     /// Derivative dk/dT [unit of k per K], everything but the gas temperature held fixed; outside
@@ -246,7 +290,7 @@ impl Rate {
         reaction: impl Fn() -> String,
     ) -> Result<f64, Error> {
         let (fit, holds) = self.select(environment.temperature);
-        if holds || options.extrapolation == Extrapolation::Extrapolate {
+        if holds || self.extrapolation(options) == Extrapolation::Extrapolate {
             return fit.law.derivative(environment, options, reaction);
         }
         self.coefficient(environment, options, reaction)?;
@@ -254,7 +298,7 @@ impl Rate {
     }
 
     /// The environment with the temperature of the fit's range that is nearest.
-    fn outside(&self, fit: &Fit, environment: &Environment) -> Environment {
+    fn nearest(&self, fit: &Fit, environment: &Environment) -> Environment {
         let t = environment.temperature;
         environment.with_temperature(fit.range.map_or(t, |range| range.nearest(t)))
     }

@@ -34,11 +34,13 @@
 //! | `photo`, `photo-c` | `alpha gamma` |
 //! | `photo-h2`, `photo-co` | `alpha` |
 //! | `grain-h2-simple`, `grain-h2-r07`, `grain-h2-ct02` | none |
+//! | `expression` | a formula ([`Expression`](crate::Expression)), e.g. `expression 1d-9*T32**2` |
 //! | `unsupported` | a reason: a law without an implementation |
 //!
 //! A law may have a temperature range \[K\] before it, and several fits stand between ` | `:
 //! `T=10..300 kooij 1e-9 0 0 | T=300..inf kooij 2e-9 0.5 12`. An end that is 0 or `inf` is open;
-//! [`Rate`](crate::Rate) has the rule which fit holds. The kinds are those of [`ReactionKind`].
+//! [`Rate`](crate::Rate) has the rule which fit holds. `outside=zero` (or `clamp`, `extrapolate`)
+//! before the first fit says what holds where none does, if the caller does not say. The kinds are those of [`ReactionKind`].
 
 mod rate;
 mod write;

@@ -1,14 +1,20 @@
 //! Reads the rate of a reaction: fits between ` | `, each a law with parameters and perhaps a
 //! temperature range.
 
+use std::sync::Arc;
+
 use super::Reader;
 use crate::error::Error;
-use crate::rate::{Fit, Rate, RateLaw, TemperatureRange};
+use crate::rate::{Extrapolation, Fit, Rate, RateLaw, TemperatureRange};
 
 /// The parameter that may be left out: 1, parameters per ζ.
 pub(super) const REFERENCE: &str = "reference";
 /// Name of a law without an implementation; a reason follows, no parameters.
 pub(super) const UNSUPPORTED: &str = "unsupported";
+/// Name of a law that is a formula; its text follows.
+const EXPRESSION: &str = "expression";
+/// Begins what holds outside all ranges.
+pub(super) const OUTSIDE: &str = "outside=";
 /// Begins a temperature range.
 const RANGE: &str = "T=";
 
@@ -30,9 +36,28 @@ pub(super) fn split_fits(text: &str) -> impl Iterator<Item = &str> {
 impl<'a> Reader<'a> {
     /// The rate of a reaction.
     pub(super) fn rate(&self, text: &'a str) -> Result<Rate, Error> {
+        let (outside, text) = self.outside(text.trim_start())?;
         let fits = split_fits(text).map(|fit| self.fit(fit.trim()));
-        Rate::of(fits.collect::<Result<_, _>>()?)
-            .map_err(|error| self.error(text, format!("the fits of one rate ({error})")))
+        let rate = Rate::of(fits.collect::<Result<_, _>>()?)
+            .map_err(|error| self.error(text, format!("the fits of one rate ({error})")))?;
+        Ok(match outside {
+            Some(extrapolation) => rate.with_outside(extrapolation),
+            None => rate,
+        })
+    }
+
+    /// What holds outside all ranges, if the text begins with it, and the rest.
+    fn outside(&self, text: &'a str) -> Result<(Option<Extrapolation>, &'a str), Error> {
+        let Some(rest) = text.strip_prefix(OUTSIDE) else {
+            return Ok((None, text));
+        };
+        let (name, rest) = rest
+            .split_once(char::is_whitespace)
+            .unwrap_or((rest, &rest[rest.len()..]));
+        match Extrapolation::from_name(name) {
+            Some(extrapolation) => Ok((Some(extrapolation), rest)),
+            None => Err(self.error(name, "extrapolate, clamp or zero")),
+        }
     }
 
     fn fit(&self, text: &'a str) -> Result<Fit, Error> {
@@ -66,9 +91,24 @@ impl<'a> Reader<'a> {
             let reason = text[UNSUPPORTED.len()..].trim().to_owned();
             return Ok(RateLaw::Unsupported { reason });
         }
+        if name == EXPRESSION {
+            let formula = text[EXPRESSION.len()..].trim();
+            return match formula.parse() {
+                Ok(expression) => Ok(RateLaw::Expression(Arc::new(expression))),
+                Err(Error::Syntax { at, expected, .. }) => {
+                    let start = formula.char_indices().nth(at.column - 1);
+                    let part = &formula[start.map_or(formula.len(), |(start, _)| start)..];
+                    Err(self.error(part, expected))
+                }
+                Err(error) => Err(self.error(formula, format!("a formula ({error})"))),
+            };
+        }
         let Some(names) = RateLaw::parameter_names(name) else {
             let known: Vec<&str> = RateLaw::PARAMETRIC.iter().map(|(name, _)| *name).collect();
-            let known = format!("a rate law ({}, {UNSUPPORTED})", known.join(", "));
+            let known = format!(
+                "a rate law ({}, {EXPRESSION}, {UNSUPPORTED})",
+                known.join(", ")
+            );
             return Err(self.error(name, known));
         };
         let mut values: Vec<Option<f64>> = vec![None; names.len()];

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::rate::{REFERENCE, UNSUPPORTED, split_fits};
+use super::rate::{OUTSIDE, REFERENCE, UNSUPPORTED, split_fits};
 use super::{MAGIC, VERSION, strip_comment};
 use crate::error::Error;
 use crate::network::Network;
@@ -33,6 +33,9 @@ pub fn write(network: &Network) -> Result<String, Error> {
     out.push_str("\n[reactions]\n");
     for (j, reaction) in network.reactions().iter().enumerate() {
         push(&mut out, format_args!("{} ;", network.reaction_text(j)));
+        if let Some(outside) = reaction.rate.outside() {
+            push(&mut out, format_args!(" {OUTSIDE}{}", outside.name()));
+        }
         for (i, fit) in reaction.rate.fits().iter().enumerate() {
             out.push_str(if i == 0 { " " } else { " | " });
             write_fit(&mut out, fit)?;
@@ -67,6 +70,9 @@ fn write_fit(out: &mut String, fit: &Fit) -> Result<(), Error> {
         if !reason.is_empty() {
             push(out, format_args!(" {reason}"));
         }
+    }
+    if let RateLaw::Expression(expression) = &fit.law {
+        push(out, format_args!(" {expression}"));
     }
     for (name, value) in fit.law.parameters() {
         // α per ζ is what a file without the parameter says.
