@@ -1,7 +1,9 @@
 //! Classical problems against reference solutions from elsewhere.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use approx::assert_relative_eq;
-use stiff_ode_solvers::problems::{Hires, Kepler, Robertson, VanDerPol};
+use stiff_ode_solvers::problems::{
+    Brusselator, E5, Hires, Kepler, Oregonator, Pollu, Robertson, VanDerPol,
+};
 use stiff_ode_solvers::{Jacobian, LogSpace, Options, Rodas5p, System, Tsit5, solve};
 
 /// max |err| / (|ref| + atol/rtol), in units of rtol.
@@ -111,6 +113,12 @@ fn jacobians_of_the_problems_are_derivatives() {
     compare(&Robertson, &[0.7, 0.2, 0.3]);
     compare(&VanDerPol { epsilon: 0.1 }, &[1.3, -0.4]);
     compare(&Hires, &[0.3, 0.2, 0.5, 0.1, 0.4, 0.7, 0.6, 0.25]);
+    compare(&Oregonator, &[0.3, 1.2, 0.9]);
+    compare(&E5, &[1.3e-9, 2e-9, 3e-9, 0.5]);
+    let state: Vec<f64> = (0..20).map(|i| 0.01 * f64::from(1 + i % 7)).collect();
+    compare(&Pollu::new(), &state);
+    compare(&Brusselator { cells: 10 }, &state);
+    compare(&Brusselator { cells: 1 }, &state[..2]);
     // In log space, with t = 10^0.3.
     compare(&LogSpace::new(&Robertson), &[-0.2, -1.7, -0.5]);
     compare(
