@@ -177,6 +177,14 @@ pub enum Error {
         /// What is allowed.
         expected: &'static str,
     },
+    /// A row of conditions that vary in time.
+    #[error("conditions in time, row {row} (from 0): {reason}")]
+    Track {
+        /// The row, from 0.
+        row: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// An array of the wrong length.
     #[error("{what} has length {found}, expected {expected}")]
     Length {

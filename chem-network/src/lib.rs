@@ -19,6 +19,7 @@ mod rate;
 mod reaction;
 pub mod sampling;
 mod species;
+mod track;
 
 pub use check::{CheckReport, Imbalance};
 pub use element::{ELECTRON_MASS, Element};
@@ -31,7 +32,7 @@ pub use kinetics::{Kinetics, LaneKinetics, Workspace};
 pub use nalgebra_sparse;
 pub use network::{Network, SkippedLines, UnsupportedRow};
 #[cfg(feature = "ode")]
-pub use ode::{KineticsBatch, KineticsLanes};
+pub use ode::{KineticsBatch, KineticsLanes, TrackedKinetics, TrackedLanes};
 pub use operations::Merged;
 pub use pathways::{Contribution, Pathways};
 pub use rate::{
@@ -40,3 +41,4 @@ pub use rate::{
 };
 pub use reaction::{Reaction, ReactionKind};
 pub use species::{Composition, Phase, Species};
+pub use track::Track;

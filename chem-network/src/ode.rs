@@ -1,6 +1,8 @@
 //! The system traits of stiff-ode-solvers for [`Kinetics`], one model at a time or many in lanes.
 //! Time in seconds, number densities in cm⁻³.
 
+mod track;
+
 use std::borrow::Cow;
 
 use stiff_ode_solvers::{Jacobian, LaneJacobian, LaneSystem, SparsityPattern, System};
@@ -9,6 +11,8 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::kinetics::{Kinetics, LaneKinetics, Workspace};
 use crate::rate::RateOptions;
+
+pub use track::{TrackedKinetics, TrackedLanes};
 
 impl System for Kinetics {
     fn dim(&self) -> usize {
