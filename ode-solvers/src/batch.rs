@@ -6,7 +6,7 @@ use crate::engine::{Client, Engine, Failure, Start};
 use crate::lanes::Each;
 use crate::methods::{Method, Stepper};
 use crate::solver::{check_start, failure_to_error};
-use crate::{LaneSystem, Options, Scalar, Solution, SolveError, Statistics, Stop, System};
+use crate::{LaneSystem, Located, Options, Scalar, Solution, SolveError, Statistics, Stop, System};
 
 /// Results of a batch, one per model.
 pub type BatchResults<T> = Vec<Result<Solution<T>, SolveError>>;
@@ -204,7 +204,7 @@ impl<T: Scalar, P, const W: usize> Client<T, P, W> for Worker<'_, T, W> {
                 y[lane] = y0;
             }
             let solution = &mut self.current[lane];
-            solution.reset(queue.dim);
+            solution.reset(queue.dim, queue.options.dense);
             let outputs = queue.options.output_times().len();
             solution.t.reserve_exact(outputs);
             solution.y.reserve_exact(outputs * queue.dim);
@@ -223,6 +223,26 @@ impl<T: Scalar, P, const W: usize> Client<T, P, W> for Worker<'_, T, W> {
         solution.y.extend(y.iter().map(|y| y[lane]));
     }
 
+    fn event(&mut self, lane: usize, event: usize, t: T, y: &[[T; W]]) {
+        self.current[lane].events.push(Located {
+            event,
+            t,
+            y: y.iter().map(|y| y[lane]).collect(),
+        });
+    }
+
+    fn dense_step(&mut self, lane: usize, t: T, h: T, nodes: usize) {
+        if let Some(dense) = &mut self.current[lane].dense {
+            dense.begin_step(t, h, nodes);
+        }
+    }
+
+    fn dense_node(&mut self, lane: usize, y: &[[T; W]]) {
+        if let Some(dense) = &mut self.current[lane].dense {
+            dense.push_node(y.iter().map(|y| y[lane]));
+        }
+    }
+
     fn finished(
         &mut self,
         lane: usize,
@@ -234,6 +254,9 @@ impl<T: Scalar, P, const W: usize> Client<T, P, W> for Worker<'_, T, W> {
     ) {
         let mut solution = std::mem::take(&mut self.current[lane]);
         solution.t_end = t;
+        if let Some(dense) = &mut solution.dense {
+            dense.finish(t);
+        }
         solution.y_end.extend(y.iter().map(|y| y[lane]));
         solution.stats = stats;
         let result = match end {

@@ -1,17 +1,136 @@
-//! Step control: error norms, the proportional-integral rule, the first step.
-use crate::Scalar;
+//! Step control: the rules that turn errors into steps, error norms, the first step.
+use crate::{Scalar, SolveError};
 
-/// How a method's steps follow from its error estimates: a proportional-integral rule (Gustafsson; Hairer & Wanner, Solving ODEs II, IV.2).
+/// How steps follow from error estimates, chosen by the user instead of the method's own rule: a proportional-integral-derivative controller in the terms
+/// of diffrax and of Söderlind (2003, ACM Trans. Math. Softw. 29, 1).
+///
+/// After an accepted step with error e_n (1 is the tolerance) of a method whose estimate is of order h^k, the step grows by
+/// safety · e_n^(−(p+i+d)/k) · e_(n−1)^((p+2d)/k) · e_(n−2)^(−d/k), held between two bounds; after a rejection by safety · e^(−1/k).
+/// `Bdf` chooses order and step together and keeps its own rule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Controller<T = f64> {
+    gains: [T; 3],
+    safety: T,
+    min_factor: T,
+    max_factor: T,
+}
+
+impl<T: Scalar> Controller<T> {
+    /// Gains as diffrax names them: proportional `p`, integral `i`, derivative `d`. Safety 0.9, factors 0.2 (only after a rejection: an accepted step is
+    /// never followed by a shorter one) to 10, as there.
+    pub fn pid(p: T, i: T, d: T) -> Self {
+        Self {
+            gains: [p, i, d],
+            safety: T::of(0.9),
+            min_factor: T::of(0.2),
+            max_factor: T::of(10.0),
+        }
+    }
+
+    /// The purely integral controller: each step from the error of the last alone. It is diffrax's default.
+    pub fn integral() -> Self {
+        Self::pid(T::zero(), T::one(), T::zero())
+    }
+
+    /// A proportional-integral controller with gains p = 0.4, i = 0.3 (Gustafsson 1991; Hairer & Wanner, IV.2): smoother steps where stability limits
+    /// them.
+    pub fn proportional_integral() -> Self {
+        Self::pid(T::of(0.4), T::of(0.3), T::zero())
+    }
+
+    /// Safety factor, in (0, 1).
+    pub fn safety(mut self, safety: T) -> Self {
+        self.safety = safety;
+        self
+    }
+
+    /// Bounds of the change of a step: 0 < `min` < 1 after a rejection, `max` > 1 after an accepted one.
+    pub fn factors(mut self, min: T, max: T) -> Self {
+        (self.min_factor, self.max_factor) = (min, max);
+        self
+    }
+
+    /// Refuses values out of range.
+    pub(crate) fn check(&self) -> Result<(), SolveError> {
+        let (zero, one) = (T::zero(), T::one());
+        let checks = [
+            (
+                "gain of the controller",
+                self.gains
+                    .iter()
+                    .copied()
+                    .fold(zero, |sum, gain| sum + gain),
+                // The sum acts on the newest error: without it steps would not follow errors at all.
+                self.gains.iter().all(|g| g.is_finite())
+                    && self.gains[0] + self.gains[1] + self.gains[2] > zero,
+                "finite, and positive in sum",
+            ),
+            (
+                "safety",
+                self.safety,
+                self.safety > zero && self.safety < one,
+                "between 0 and 1",
+            ),
+            (
+                "smallest factor",
+                self.min_factor,
+                self.min_factor > zero && self.min_factor < one,
+                "between 0 and 1",
+            ),
+            (
+                "largest factor",
+                self.max_factor,
+                self.max_factor > one && self.max_factor.is_finite(),
+                "finite and above 1",
+            ),
+        ];
+        for (name, value, right, expected) in checks {
+            if !right {
+                return Err(SolveError::InvalidOption {
+                    name,
+                    value: value.as_f64(),
+                    expected,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The rule for a method whose estimate is of order h^`order`.
+    pub(crate) fn for_order(&self, order: usize) -> Control<T> {
+        let [p, i, d] = self.gains.map(|gain| gain / T::of(order as f64));
+        Control {
+            order,
+            alpha: p + i + d,
+            beta: p + d + d,
+            gamma: d,
+            safety: self.safety,
+            min_factor: self.min_factor,
+            min_after_accepted: T::one(),
+            max_factor: self.max_factor,
+            grows_after_rejection: true,
+        }
+    }
+}
+
+/// The rule in force: a method's own (proportional-integral; Gustafsson; Hairer & Wanner, Solving ODEs II, IV.2), or the user's [`Controller`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Control<T> {
     /// Power of h in the error estimate.
     pub(crate) order: usize,
     alpha: T,
     beta: T,
+    gamma: T,
     safety: T,
     min_factor: T,
+    min_after_accepted: T,
     max_factor: T,
+    grows_after_rejection: bool,
 }
+
+/// Errors of the accepted steps before, as powers of two.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Past([f64; 2]);
 
 impl<T: Scalar> Control<T> {
     /// Rule for an estimate of order h^`order`: factor = `safety` · err^(-`alpha`/order) · err_before^(`beta`/order), within the two bounds.
@@ -28,25 +147,31 @@ impl<T: Scalar> Control<T> {
             order,
             alpha: T::of(alpha / order_f),
             beta: T::of(beta / order_f),
+            gamma: T::zero(),
             safety: T::of(safety),
             min_factor: T::of(min_factor),
+            min_after_accepted: T::of(min_factor),
             max_factor: T::of(max_factor),
+            grows_after_rejection: false,
         }
     }
 
-    /// Factor for the next step after an accepted one; `before` is the error of the accepted step before.
+    /// Factor for the next step after an accepted one; its error becomes part of the past.
     #[inline(always)]
-    pub(crate) fn after_accepted(&self, error: T, before: T, rejected_just_now: bool) -> T {
+    pub(crate) fn after_accepted(&self, error: T, past: &mut Past, rejected_just_now: bool) -> T {
         // Errors below 1e-10 are not told apart: steps then grow by the largest factor.
-        let log = |x: T| log2(x.as_f64().max(1e-10));
-        let exponent = self.beta.as_f64() * log(before) - self.alpha.as_f64() * log(error);
+        let log = log2(error.as_f64().max(1e-10));
+        let Past([before, earlier]) = *past;
+        let exponent =
+            self.beta.as_f64() * before - self.alpha.as_f64() * log - self.gamma.as_f64() * earlier;
+        *past = Past([log, before]);
         let factor = self.safety * T::of(exp2(exponent));
-        let most = if rejected_just_now {
+        let most = if rejected_just_now && !self.grows_after_rejection {
             T::one()
         } else {
             self.max_factor
         };
-        factor.max(self.min_factor).min(most)
+        factor.max(self.min_after_accepted).min(most)
     }
 
     /// Factor for another try after a rejection by the error test.
@@ -94,6 +219,30 @@ pub(crate) fn rms<T: Scalar, const W: usize>(
     atol: &[T],
     rtol: T,
 ) -> [T; W] {
+    norm(x, y, z, &atol[..x.len()], |_| rtol)
+}
+
+/// [`rms`] with a relative tolerance of each component.
+#[inline(never)]
+pub(crate) fn rms_each<T: Scalar, const W: usize>(
+    x: &[[T; W]],
+    y: &[[T; W]],
+    z: &[[T; W]],
+    atol: &[T],
+    rtol: &[T],
+) -> [T; W] {
+    let rtol = &rtol[..x.len()];
+    norm(x, y, z, &atol[..x.len()], |i| rtol[i])
+}
+
+#[inline(always)]
+fn norm<T: Scalar, const W: usize>(
+    x: &[[T; W]],
+    y: &[[T; W]],
+    z: &[[T; W]],
+    atol: &[T],
+    rtol: impl Fn(usize) -> T,
+) -> [T; W] {
     let n = x.len();
     let (y, z, atol) = (&y[..n], &z[..n], &atol[..n]);
     // Four partial sums: a single one would chain n additions, one after the other.
@@ -103,7 +252,7 @@ pub(crate) fn rms<T: Scalar, const W: usize>(
         let sum = &mut sums[i % 4];
         for l in 0..W {
             let (a, b) = (y[l].abs(), z[l].abs());
-            let scale = atol[i] + rtol * if a > b { a } else { b };
+            let scale = atol[i] + rtol(i) * if a > b { a } else { b };
             // A zero scale (component 0, atol 0) judges an exact zero as right.
             let q = if scale == T::zero() && x[l] == T::zero() {
                 T::zero()

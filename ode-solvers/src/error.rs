@@ -8,7 +8,7 @@ use crate::{PatternError, Solution};
 #[non_exhaustive]
 pub enum SolveError {
     /// The error test asks for steps that no longer advance t: a singularity, a discontinuity, or tolerances below rounding.
-    #[error("step too small at t = {t:e}: {step:e} after {} steps", partial.stats.steps)]
+    #[error("step too small at t = {t:e}: {step:e} after {} steps{}", partial.stats.steps, hint(partial))]
     StepTooSmall {
         /// Time reached.
         t: f64,
@@ -48,7 +48,7 @@ pub enum SolveError {
         partial: Box<Solution<f64>>,
     },
     /// The limit of attempted steps is used up.
-    #[error("more than {limit} steps at t = {t:e}")]
+    #[error("more than {limit} steps at t = {t:e}{}", hint(partial))]
     TooManySteps {
         /// Time reached.
         t: f64,
@@ -99,6 +99,16 @@ pub enum SolveError {
         /// Its time.
         t: f64,
     },
+    /// A time outside the solution was asked for.
+    #[error("time {t:e} lies outside the solution, from {t0:e} to {t1:e}")]
+    OutsideSolution {
+        /// Time asked for.
+        t: f64,
+        /// Start of the solution.
+        t0: f64,
+        /// Its end.
+        t1: f64,
+    },
     /// An array has the wrong length.
     #[error("{what} has length {found}, expected {expected}")]
     Dimension {
@@ -136,5 +146,14 @@ impl SolveError {
             | Self::TooManySteps { partial, .. } => Some(partial),
             _ => None,
         }
+    }
+}
+
+/// What the statistics suggest.
+fn hint(partial: &Solution<f64>) -> &'static str {
+    if partial.stats.stiff {
+        "; the system is stiff, a stiff method such as Rodas5p needs far fewer"
+    } else {
+        ""
     }
 }

@@ -2,13 +2,16 @@
 
 mod batch;
 mod controller;
+mod dense;
 mod engine;
 mod error;
+mod event;
 mod invariant;
 mod lanes;
 mod linalg;
 mod log_space;
 pub mod methods;
+mod nonnegative;
 mod options;
 pub mod problems;
 mod rollout;
@@ -20,7 +23,10 @@ mod system;
 mod tape;
 
 pub use batch::{BatchResults, Watch, solve_batch, solve_lanes};
+pub use controller::Controller;
+pub use dense::DenseOutput;
 pub use error::SolveError;
+pub use event::{Event, Located};
 pub use lanes::{Each, LaneJacobian, LaneSystem, LaneVectorJacobian};
 pub use linalg::{PatternError, SparsityPattern};
 pub use log_space::LogSpace;

@@ -109,6 +109,11 @@ impl<T: Scalar, const W: usize> Rollout<T, W> {
                 "number of steady states of a rollout",
                 usize::from(options.steady.is_some()),
             ),
+            ("number of events of a rollout", options.events.len()),
+            (
+                "number of non-negative projections of a rollout",
+                usize::from(options.nonnegative.is_some()),
+            ),
         ] {
             if count > 0 {
                 return Err(SolveError::InvalidOption {
@@ -289,8 +294,8 @@ impl<T: Scalar, const W: usize> Client<T, Tsit5Stepper<T, W>, W> for Recorder<'_
                 y: reached.iter().map(|y| y[lane]).collect(),
                 t_end: t,
                 y_end: y.iter().map(|y| y[lane]).collect(),
-                stop: Stop::End,
                 stats,
+                ..Solution::default()
             };
             self.outcome.failures[lane] = Some(failure_to_error(failure, &solution, self.limit));
             for out in &mut self.outputs[done * y.len()..] {

@@ -3,7 +3,7 @@ use std::ops::AddAssign;
 
 use nalgebra::DMatrix;
 
-use crate::Scalar;
+use crate::{DenseOutput, Located, Scalar};
 
 /// A solution at its output times, and the state at its end.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +20,10 @@ pub struct Solution<T = f64> {
     pub y_end: Vec<T>,
     /// Why it ended there, when the solve succeeded.
     pub stop: Stop,
+    /// Events that happened, in the order of integration.
+    pub events: Vec<Located<T>>,
+    /// The whole trajectory, where [`crate::Options::dense_output`] asked for it.
+    pub dense: Option<DenseOutput<T>>,
     /// Work done.
     pub stats: Statistics,
 }
@@ -33,6 +37,8 @@ pub enum Stop {
     End,
     /// The criterion of [`crate::Options::stop_at_steady_state`] was met.
     SteadyState,
+    /// This terminal event happened (number in the order of the calls of [`crate::Options::event`]).
+    Event(usize),
 }
 
 impl<T: Scalar> Solution<T> {
@@ -55,13 +61,19 @@ impl<T: Scalar> Solution<T> {
     }
 
     /// Forgets the content, keeps the memory.
-    pub(crate) fn reset(&mut self, dim: usize) {
+    pub(crate) fn reset(&mut self, dim: usize, dense: bool) {
+        if dense {
+            self.dense.get_or_insert_default().reset(dim);
+        } else {
+            self.dense = None;
+        }
         self.dim = dim;
         self.t.clear();
         self.y.clear();
         self.y_end.clear();
         self.t_end = T::zero();
         self.stop = Stop::End;
+        self.events.clear();
         self.stats = Statistics::default();
     }
 
@@ -75,6 +87,14 @@ impl<T: Scalar> Solution<T> {
             t_end: self.t_end.as_f64(),
             y_end: convert(&self.y_end),
             stop: self.stop,
+            events: (self.events.iter())
+                .map(|e| Located {
+                    event: e.event,
+                    t: e.t.as_f64(),
+                    y: convert(&e.y),
+                })
+                .collect(),
+            dense: self.dense.as_ref().map(DenseOutput::to_f64),
             stats: self.stats,
         }
     }
@@ -95,6 +115,8 @@ pub struct Statistics {
     pub factorizations: usize,
     /// Iterations of Newton's method, one solve with the iteration matrix each (0 for methods that do not iterate).
     pub newton_iterations: usize,
+    /// An explicit method's steps were held down by stability, not accuracy: a stiff method ([`crate::Rodas5p`]) needs far fewer.
+    pub stiff: bool,
 }
 
 impl AddAssign for Statistics {
@@ -105,5 +127,6 @@ impl AddAssign for Statistics {
         self.jacobian_evaluations += other.jacobian_evaluations;
         self.factorizations += other.factorizations;
         self.newton_iterations += other.newton_iterations;
+        self.stiff |= other.stiff;
     }
 }

@@ -2,7 +2,7 @@
 use crate::engine::{Client, Engine, Failure, Start};
 use crate::lanes::Each;
 use crate::methods::{Method, Stepper};
-use crate::{Options, Scalar, Solution, SolveError, Statistics, Stop, System};
+use crate::{Located, Options, Scalar, Solution, SolveError, Statistics, Stop, System};
 
 /// Solves dy/dt = f(t, y) from `span.0` to `span.1` (which may lie before it).
 ///
@@ -100,7 +100,7 @@ impl<T: Scalar, M: Method<T>> Solver<T, M> {
         let dim = system.dim();
         check_start(dim, y0)?;
         options.check(dim, span)?;
-        solution.reset(dim);
+        solution.reset(dim, options.dense);
         let mut client = One {
             start: Some((span, y0)),
             solution,
@@ -186,6 +186,26 @@ impl<T: Scalar, P> Client<T, P, 1> for One<'_, T> {
         self.solution.y.extend_from_slice(y.as_flattened());
     }
 
+    fn event(&mut self, _lane: usize, event: usize, t: T, y: &[[T; 1]]) {
+        self.solution.events.push(Located {
+            event,
+            t,
+            y: y.as_flattened().to_vec(),
+        });
+    }
+
+    fn dense_step(&mut self, _lane: usize, t: T, h: T, nodes: usize) {
+        if let Some(dense) = &mut self.solution.dense {
+            dense.begin_step(t, h, nodes);
+        }
+    }
+
+    fn dense_node(&mut self, _lane: usize, y: &[[T; 1]]) {
+        if let Some(dense) = &mut self.solution.dense {
+            dense.push_node(y.as_flattened().iter().copied());
+        }
+    }
+
     fn finished(
         &mut self,
         _lane: usize,
@@ -196,6 +216,9 @@ impl<T: Scalar, P> Client<T, P, 1> for One<'_, T> {
         end: Result<Stop, Failure<T>>,
     ) {
         self.solution.t_end = t;
+        if let Some(dense) = &mut self.solution.dense {
+            dense.finish(t);
+        }
         self.solution.y_end.extend_from_slice(y.as_flattened());
         self.solution.stats = stats;
         match end {

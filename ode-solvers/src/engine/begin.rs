@@ -1,6 +1,6 @@
 //! Before an attempt: slopes of new states, first steps of new models, steps held within their limits.
 use super::Engine;
-use crate::controller::{Control, first_guess, first_step, rms};
+use crate::controller::{Control, first_guess, first_step};
 use crate::methods::Stepper;
 use crate::{LaneSystem, Options, Scalar};
 
@@ -48,8 +48,8 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
     {
         let n = self.y.len();
         let slope = self.stepper.slope();
-        let sizes = rms(&self.y, &self.y, &self.y, &self.atol, options.rtol);
-        let slopes = rms(slope, &self.y, &self.y, &self.atol, options.rtol);
+        let sizes = self.norm(&self.y, &self.y, &self.y, options);
+        let slopes = self.norm(slope, &self.y, &self.y, options);
         let mut trial = self.t;
         let mut guess = [T::one(); W];
         for l in 0..W {
@@ -71,7 +71,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
                 self.error[i][l] = (self.error[i][l] - slope[i][l]) / guess[l];
             }
         }
-        let curvatures = rms(&self.error, &self.y, &self.y, &self.atol, options.rtol);
+        let curvatures = self.norm(&self.error, &self.y, &self.y, options);
         for l in 0..W {
             if !self.fresh[l] {
                 continue;

@@ -26,6 +26,12 @@ pub(crate) trait Client<T, P, const W: usize> {
     fn next(&mut self, lane: usize, y: &mut [[T; W]]) -> Option<Start<T>>;
     /// Output `index` of a lane, at time t.
     fn output(&mut self, lane: usize, index: usize, t: T, y: &[[T; W]]);
+    /// Event `event` happened in a lane, at time t.
+    fn event(&mut self, _lane: usize, _event: usize, _t: T, _y: &[[T; W]]) {}
+    /// The interpolant of a lane's accepted step is about to come, as so many nodes.
+    fn dense_step(&mut self, _lane: usize, _t: T, _h: T, _nodes: usize) {}
+    /// The next of its nodes.
+    fn dense_node(&mut self, _lane: usize, _y: &[[T; W]]) {}
     /// The step from (t, y) of length h was accepted in these lanes.
     fn accepted(
         &mut self,

@@ -1,9 +1,9 @@
 //! After an attempt: accepted or not, lane by lane, and the step that follows.
 use super::{Client, Engine, Failure};
-use crate::controller::{Control, rms};
+use crate::controller::Control;
 use crate::invariant::restore_invariants;
 use crate::methods::Stepper;
-use crate::{LaneSystem, Options, Scalar, SteadyState, Stop};
+use crate::{LaneSystem, Options, Scalar, Stop};
 
 /// Attempts in a row that may end in not-a-number before a solve gives up; each shrinks the step tenfold.
 const MOST_NOT_FINITE: u32 = 40;
@@ -23,8 +23,13 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         P: Stepper<T, S, W>,
         Q: Client<T, P, W>,
     {
-        let errors = rms(&self.error, &self.y, &self.y_new, &self.atol, options.rtol);
+        self.interpolant_ready = false;
+        let mut errors = self.norm(&self.error, &self.y, &self.y_new, options);
         let finite = self.finite_states();
+        let mut moved = [false; W];
+        if let Some(laws) = &options.nonnegative {
+            moved = self.keep_nonnegative(&finite, &mut errors, laws, options);
+        }
         let mut accepted = [false; W];
         let mut sound = [false; W];
         for l in 0..W {
@@ -56,9 +61,19 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         if accepted.contains(&true) {
             restore_invariants(&options.invariants, &self.totals, &mut self.y_new);
             client.accepted(&accepted, &self.t, &self.h, &self.y, &self.stepper);
+            if !options.events.is_empty() {
+                self.locate_events::<S, Q>(&accepted, options, client);
+            }
             self.emit::<S, Q>(&accepted, options, client);
+            if options.dense {
+                self.emit_dense::<S, Q>(&accepted, options, client);
+            }
             if let Some(steady) = &options.steady {
                 self.note_rest(&accepted, steady);
+            }
+            self.note_stiffness::<S>(&accepted);
+            if moved.contains(&true) {
+                self.stepper.moved(&moved);
             }
             self.advance::<S>(&accepted, &errors, control);
         }
@@ -69,6 +84,8 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             }
             let end = if let Some(failure) = failure[l] {
                 Err(failure)
+            } else if let Some((_, event)) = lane.stop {
+                Ok(Stop::Event(event))
             } else if options.steady.is_some_and(|s| lane.steady >= s.steps()) {
                 Ok(Stop::SteadyState)
             } else if accepted[l] && self.t[l] == lane.t1 {
@@ -80,19 +97,6 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             };
             self.finish(l, end, client);
             self.refill(l, system, options, client);
-        }
-    }
-
-    /// Counts steps at which nothing changes any more.
-    #[cold]
-    fn note_rest(&mut self, accepted: &[bool; W], steady: &SteadyState<T>) {
-        for l in 0..W {
-            let lane = &mut self.lanes[l];
-            if accepted[l] {
-                let span = (lane.t1 - lane.t0).abs();
-                let rests = steady.holds(l, self.h[l], span, &self.atol, &self.y, &self.y_new);
-                lane.steady = if rests { lane.steady + 1 } else { 0 };
-            }
         }
     }
 
@@ -113,7 +117,9 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
     #[inline(always)]
     pub(super) fn end_of_step(&self, l: usize) -> T {
         let ahead = self.lanes[l].ahead;
-        if self.h[l] == ahead - self.t[l] {
+        if let Some((t, _)) = self.lanes[l].stop {
+            t
+        } else if self.h[l] == ahead - self.t[l] {
             ahead
         } else {
             self.t[l] + self.h[l]
@@ -206,6 +212,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         P: Stepper<T, S, W>,
     {
         self.stepper.accept(accepted);
+        self.end_at_events();
         if accepted.iter().all(|&a| a) {
             std::mem::swap(&mut self.y, &mut self.y_new);
         } else {
@@ -224,10 +231,9 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             let end = self.end_of_step(l);
             let lane = &mut self.lanes[l];
             lane.stats.steps += 1;
-            let proposed = control.after_accepted(errors[l], lane.error_before, lane.rejected);
+            let proposed = control.after_accepted(errors[l], &mut lane.past, lane.rejected);
             self.h[l] *= self.stepper.step_factor(l, errors[l], true, proposed);
             self.t[l] = end;
-            lane.error_before = errors[l];
             lane.rejected = false;
             lane.not_finite = 0;
             self.changed[l] = true;

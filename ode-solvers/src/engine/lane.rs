@@ -1,5 +1,6 @@
 //! What the loop knows of one lane; putting models into lanes and taking them out.
 use super::{Client, Engine, Failure, Start};
+use crate::controller::Past;
 use crate::options::Outputs;
 use crate::{LaneSystem, Options, Scalar, Statistics, Stop};
 
@@ -15,12 +16,18 @@ pub(super) struct Lane<T> {
     pub next_stop: usize,
     /// +1 or -1, the sign of the step.
     pub direction: T,
-    pub error_before: T,
+    /// Errors of the accepted steps before.
+    pub past: Past,
     /// The last attempt failed; the next accepted step must not be followed by a longer one.
     pub rejected: bool,
     pub not_finite: u32,
     /// Accepted steps in a row that met the criterion of a steady state.
     pub steady: u32,
+    /// Checks in a row that found the step held down by stability, and that did not.
+    pub stiff: u32,
+    pub not_stiff: u32,
+    /// Time and number of the terminal event within the last step.
+    pub stop: Option<(T, usize)>,
     pub next_output: usize,
     pub attempts: usize,
     pub stats: Statistics,
@@ -37,10 +44,13 @@ impl<T: Scalar> Lane<T> {
             ahead: T::zero(),
             next_stop: 0,
             direction: T::one(),
-            error_before: T::one(),
+            past: Past::default(),
             rejected: false,
             not_finite: 0,
             steady: 0,
+            stiff: 0,
+            not_stiff: 0,
+            stop: None,
             next_output: 0,
             attempts: 0,
             stats: Statistics::default(),
@@ -101,6 +111,12 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             if let Some(t) = first {
                 client.output(lane, 0, t, &self.y);
                 self.lanes[lane].next_output = 1;
+            }
+            if let Some(laws) = &options.nonnegative {
+                self.projection.start(lane, laws, &self.y);
+            }
+            if !options.events.is_empty() {
+                self.begin_events(lane, options);
             }
             if t0 != t1 {
                 return;

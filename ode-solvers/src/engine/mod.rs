@@ -1,15 +1,20 @@
 //! The one stepping loop, over W lanes: each lane with its own time, step, acceptance and outputs, refilled with the next model when done.
 mod begin;
 mod client;
+mod control;
+mod events;
 mod judge;
 mod lane;
 mod output;
 
+use crate::controller::{rms, rms_each};
 use crate::invariant::Total;
 use crate::methods::Stepper;
+use crate::nonnegative::Projection;
 use crate::{LaneSystem, Options, Scalar, SolveError};
 
 pub(crate) use client::{Client, Failure, Start};
+use events::Events;
 use lane::Lane;
 
 /// The loop's memory, reused from solve to solve.
@@ -21,8 +26,14 @@ pub(crate) struct Engine<T, P, const W: usize> {
     error: Vec<[T; W]>,
     out: Vec<[T; W]>,
     atol: Vec<T>,
+    /// Relative tolerance per component, empty where one serves all.
+    rtol: Vec<T>,
     /// Initial values of the invariants.
     totals: Vec<Total<T, W>>,
+    projection: Projection<T, W>,
+    events: Events<T, W>,
+    /// Whether the stepper has prepared the interpolant of the last attempt.
+    interpolant_ready: bool,
     lanes: [Lane<T>; W],
     t: [T; W],
     h: [T; W],
@@ -39,7 +50,11 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             error: Vec::new(),
             out: Vec::new(),
             atol: Vec::new(),
+            rtol: Vec::new(),
             totals: Vec::new(),
+            projection: Projection::new(),
+            events: Events::new(),
+            interpolant_ready: false,
             lanes: [Lane::idle(); W],
             t: [T::zero(); W],
             h: [T::one(); W],
@@ -65,9 +80,37 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             [atol] => self.atol.resize(n, atol),
             _ => self.atol.extend_from_slice(&options.atol),
         }
+        self.rtol.clear();
+        self.rtol.extend_from_slice(&options.rtol_each);
+        let laws = options.nonnegative.as_deref().unwrap_or_default();
+        self.projection.prepare(laws.len(), n);
+        self.events.prepare(options.events.len(), n);
         self.stepper.prepare(system)?;
         self.stepper.set_tolerances(options, &self.atol);
         Ok(())
+    }
+
+    /// Root mean square of x in units of the tolerances at the larger of y and z, per lane.
+    #[inline(always)]
+    fn norm(&self, x: &[[T; W]], y: &[[T; W]], z: &[[T; W]], options: &Options<T>) -> [T; W] {
+        if self.rtol.is_empty() {
+            rms(x, y, z, &self.atol, options.rtol)
+        } else {
+            rms_each(x, y, z, &self.atol, &self.rtol)
+        }
+    }
+
+    /// The interpolant of the last attempt, prepared once.
+    #[inline(always)]
+    fn ready_interpolant<S>(&mut self)
+    where
+        S: LaneSystem<T, W>,
+        P: Stepper<T, S, W>,
+    {
+        if !self.interpolant_ready {
+            self.stepper.prepare_interpolation();
+            self.interpolant_ready = true;
+        }
     }
 
     /// Solves every model the client has. `options` must have passed [`Options::check`].
@@ -104,7 +147,8 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         Q: Client<T, P, W>,
     {
         self.prepare(system, options)?;
-        let control = self.stepper.control();
+        let own = self.stepper.control();
+        let control = options.controller.map_or(own, |c| c.for_order(own.order));
         for lane in 0..W {
             self.refill(lane, system, options, client);
         }

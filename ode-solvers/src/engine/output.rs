@@ -1,5 +1,6 @@
 //! Outputs that fall into accepted steps, by dense output.
 use super::{Client, Engine};
+use crate::dense::node;
 use crate::invariant::restore_invariants;
 use crate::methods::Stepper;
 use crate::options::Outputs;
@@ -22,7 +23,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
                             l,
                             self.lanes[l].next_output,
                             self.end_of_step(l),
-                            &self.y_new,
+                            self.end_state(l),
                         );
                         self.lanes[l].next_output += 1;
                     }
@@ -32,7 +33,6 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             Outputs::Times(times) => times,
         };
         let ends: [T; W] = std::array::from_fn(|l| self.end_of_step(l));
-        let mut prepared = false;
         loop {
             let mut theta = [T::one(); W];
             let mut pending = [None; W];
@@ -49,19 +49,78 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             if pending.iter().all(Option::is_none) {
                 return;
             }
-            if !prepared {
-                self.stepper.prepare_interpolation();
-                prepared = true;
-            }
+            self.ready_interpolant::<S>();
             self.stepper
                 .interpolate(&theta, &self.h, &self.y, &self.y_new, &mut self.out);
             restore_invariants(&options.invariants, &self.totals, &mut self.out);
+            if let Some(laws) = &options.nonnegative {
+                self.project_outputs(&pending, laws, options);
+            }
             for l in 0..W {
                 if let Some(t) = pending[l] {
-                    let state = if t == ends[l] { &self.y_new } else { &self.out };
+                    let state = if t == ends[l] {
+                        self.end_state(l)
+                    } else {
+                        &self.out
+                    };
                     client.output(l, self.lanes[l].next_output, t, state);
                     self.lanes[l].next_output += 1;
                 }
+            }
+        }
+    }
+
+    /// The state in which a lane leaves the step: within it where a terminal event ends the model.
+    #[inline(always)]
+    fn end_state(&self, l: usize) -> &[[T; W]] {
+        if self.lanes[l].stop.is_some() {
+            &self.events.end
+        } else {
+            &self.y_new
+        }
+    }
+
+    /// Keeps outputs within a step from dipping below zero.
+    #[cold]
+    fn project_outputs(&mut self, pending: &[Option<T>; W], laws: &[Vec<T>], options: &Options<T>) {
+        for l in (0..W).filter(|&l| pending[l].is_some()) {
+            let rtol = &self.rtol;
+            let rtol_of = |i: usize| rtol.get(i).copied().unwrap_or(options.rtol);
+            // Without a state with these sums nearby (never seen) the output stays as interpolated.
+            let _ = (self.projection).project(l, laws, &self.atol, rtol_of, &mut self.out);
+        }
+    }
+
+    /// Hands out the interpolants of the accepted steps, node by node.
+    #[cold]
+    pub(super) fn emit_dense<S, Q>(
+        &mut self,
+        accepted: &[bool; W],
+        options: &Options<T>,
+        client: &mut Q,
+    ) where
+        S: LaneSystem<T, W>,
+        P: Stepper<T, S, W>,
+        Q: Client<T, P, W>,
+    {
+        let degree = self.stepper.interpolant_degree();
+        self.ready_interpolant::<S>();
+        for l in (0..W).filter(|&l| accepted[l]) {
+            client.dense_step(l, self.t[l], self.h[l], degree + 1);
+        }
+        for k in 0..=degree {
+            if k == 0 {
+                self.out.copy_from_slice(&self.y);
+            } else if k == degree {
+                self.out.copy_from_slice(&self.y_new);
+            } else {
+                let theta = [node(k, degree); W];
+                self.stepper
+                    .interpolate(&theta, &self.h, &self.y, &self.y_new, &mut self.out);
+                restore_invariants(&options.invariants, &self.totals, &mut self.out);
+            }
+            for l in (0..W).filter(|&l| accepted[l]) {
+                client.dense_node(l, &self.out);
             }
         }
     }

@@ -153,6 +153,7 @@ impl<T: Scalar, const W: usize> Method<T, W> for Kvaerno5 {
             slopes: Vec::new(),
             states: Vec::new(),
             base: Vec::new(),
+            stale: [false; W],
             newton: Newton::new(NEWTON_TOLERANCE, SLOW),
         }
     }
@@ -167,6 +168,8 @@ pub struct Kvaerno5Stepper<T, const W: usize> {
     /// States of stages 2 to 7, kept for the reverse pass.
     states: Vec<[T; W]>,
     base: Vec<[T; W]>,
+    /// Lanes whose first slope belongs to a state that was moved since.
+    stale: [bool; W],
     newton: Newton<T, W>,
 }
 
@@ -224,6 +227,7 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Kvae
     fn prepare(&mut self, system: &mut S) -> Result<(), SolveError> {
         let n = system.dim();
         self.dim = n;
+        self.stale = [false; W];
         for (array, length) in [
             (&mut self.slopes, 7 * n),
             (&mut self.states, 6 * n),
@@ -249,7 +253,7 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Kvae
         _h: &[T; W],
         y: &[[T; W]],
     ) {
-        if !fresh.contains(&true) {
+        if !fresh.contains(&true) && !self.stale.contains(&true) {
             return;
         }
         let n = self.dim;
@@ -258,11 +262,14 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Kvae
         for l in 0..W {
             if fresh[l] {
                 self.newton.forget(l);
+            }
+            if fresh[l] || self.stale[l] {
                 for i in 0..n {
                     slope[i][l] = scratch[i][l];
                 }
             }
         }
+        self.stale = [false; W];
     }
 
     #[inline(always)]
@@ -308,6 +315,16 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Kvae
 
     fn step_factor(&mut self, lane: usize, _error: T, accepted: bool, proposed: T) -> T {
         self.newton.step_factor(lane, accepted, proposed)
+    }
+
+    fn interpolant_degree(&self) -> usize {
+        4
+    }
+
+    fn moved(&mut self, lanes: &[bool; W]) {
+        for l in 0..W {
+            self.stale[l] |= lanes[l];
+        }
     }
 
     #[inline(always)]

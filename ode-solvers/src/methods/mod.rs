@@ -77,6 +77,19 @@ pub trait Stepper<T: Scalar, S, const W: usize> {
         proposed
     }
 
+    /// Degree in θ of the polynomial that [`Stepper::interpolate`] evaluates, or more.
+    fn interpolant_degree(&self) -> usize {
+        5
+    }
+
+    /// Explicit methods: whether the accepted step of length h to `y_new` was about as long as stability allows, per lane.
+    fn at_edge_of_stability(&self, _h: &[T; W], _y_new: &[[T; W]]) -> Option<[bool; W]> {
+        None
+    }
+
+    /// The new state of these lanes was moved a little after the attempt: what was evaluated there must be evaluated anew.
+    fn moved(&mut self, _lanes: &[bool; W]) {}
+
     /// The last attempt was accepted in these lanes.
     fn accept(&mut self, _accepted: &[bool; W]) {}
 

@@ -331,6 +331,10 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
         singular
     }
 
+    fn interpolant_degree(&self) -> usize {
+        4
+    }
+
     #[inline(always)]
     fn prepare_interpolation(&mut self) {
         let n = self.dim;

@@ -101,6 +101,7 @@ impl<T: Scalar, const W: usize> Method<T, W> for Tsit5 {
             dim: 0,
             slopes: Vec::new(),
             states: Vec::new(),
+            stale: [false; W],
         }
     }
 }
@@ -113,6 +114,8 @@ pub struct Tsit5Stepper<T, const W: usize> {
     slopes: Vec<[T; W]>,
     /// Arguments of stages 2 to 6, kept for the reverse pass.
     states: Vec<[T; W]>,
+    /// Lanes whose first slope belongs to a state that was moved since.
+    stale: [bool; W],
 }
 
 impl<T: Scalar, const W: usize> Tsit5Stepper<T, W> {
@@ -162,6 +165,7 @@ impl<T: Scalar, S: LaneSystem<T, W>, const W: usize> Stepper<T, S, W> for Tsit5S
 
     fn prepare(&mut self, system: &mut S) -> Result<(), SolveError> {
         self.dim = system.dim();
+        self.stale = [false; W];
         self.slopes.clear();
         self.slopes.resize(7 * self.dim, [T::zero(); W]);
         self.states.clear();
@@ -179,15 +183,17 @@ impl<T: Scalar, S: LaneSystem<T, W>, const W: usize> Stepper<T, S, W> for Tsit5S
         _h: &[T; W],
         y: &[[T; W]],
     ) {
-        if !fresh.contains(&true) {
+        if !fresh.contains(&true) && !self.stale.contains(&true) {
             return;
         }
+        let new: [bool; W] = std::array::from_fn(|l| fresh[l] || self.stale[l]);
+        self.stale = [false; W];
         let n = self.dim;
         let (slope, scratch) = self.slopes.split_at_mut(n);
         system.rhs(t, y, &mut scratch[..n]);
         for i in 0..n {
             for l in 0..W {
-                if fresh[l] {
+                if new[l] {
                     slope[i][l] = scratch[i][l];
                 }
             }
@@ -255,6 +261,35 @@ impl<T: Scalar, S: LaneSystem<T, W>, const W: usize> Stepper<T, S, W> for Tsit5S
             error[i] = sum;
         }
         [false; W]
+    }
+
+    fn interpolant_degree(&self) -> usize {
+        4
+    }
+
+    /// h ‖f₇ − f₆‖ / ‖y₇ − y₆‖ of the last two stages, both at the end of the step, estimates h|λ| of the dominant eigenvalue (Hairer & Wanner, Solving
+    /// ODEs II, IV.2). The boundary of stability lies at −3.507 on the negative real axis.
+    fn at_edge_of_stability(&self, h: &[T; W], y_new: &[[T; W]]) -> Option<[bool; W]> {
+        let n = self.dim;
+        let (mut slopes, mut states) = ([T::zero(); W], [T::zero(); W]);
+        for i in 0..n {
+            for l in 0..W {
+                let df = self.slopes[6 * n + i][l] - self.slopes[5 * n + i][l];
+                let dy = y_new[i][l] - self.states[4 * n + i][l];
+                slopes[l] += df * df;
+                states[l] += dy * dy;
+            }
+        }
+        let edge = T::of(0.9 * 3.5068);
+        Some(std::array::from_fn(|l| {
+            h[l] * h[l] * slopes[l] > edge * edge * states[l]
+        }))
+    }
+
+    fn moved(&mut self, lanes: &[bool; W]) {
+        for l in 0..W {
+            self.stale[l] |= lanes[l];
+        }
     }
 
     #[inline(always)]

@@ -1,5 +1,7 @@
-//! What a user may choose about a solve: tolerances, output times, limits.
-use crate::{Scalar, SolveError, SteadyState};
+//! What a user may choose about a solve: tolerances, step control, outputs, events, limits.
+mod check;
+
+use crate::{Controller, Event, Scalar, SteadyState};
 
 /// Settings of a solve, built by chained setters and checked when the solve starts.
 ///
@@ -22,6 +24,13 @@ pub struct Options<T = f64> {
     pub(crate) invariants: Vec<Invariant<T>>,
     pub(crate) steady: Option<SteadyState<T>>,
     pub(crate) stops: Vec<T>,
+    /// Relative tolerance per component, empty where `rtol` serves all.
+    pub(crate) rtol_each: Vec<T>,
+    pub(crate) controller: Option<Controller<T>>,
+    pub(crate) events: Vec<Event<T>>,
+    pub(crate) dense: bool,
+    /// Weights of the sums kept by the projection onto non-negative states.
+    pub(crate) nonnegative: Option<Vec<Vec<T>>>,
 }
 
 /// A weighted sum that the exact solution keeps, and the component that makes up for rounding.
@@ -54,6 +63,11 @@ impl<T: Scalar> Default for Options<T> {
             invariants: Vec::new(),
             steady: None,
             stops: Vec::new(),
+            rtol_each: Vec::new(),
+            controller: None,
+            events: Vec::new(),
+            dense: false,
+            nonnegative: None,
         }
     }
 }
@@ -62,6 +76,14 @@ impl<T: Scalar> Options<T> {
     /// Relative tolerance of every component, ≥ 0 (with `atol` > 0 where it is 0).
     pub fn rtol(mut self, rtol: T) -> Self {
         self.rtol = rtol;
+        self.rtol_each.clear();
+        self
+    }
+
+    /// Relative tolerance of each component (length dim). Methods that iterate solve their equations to the smallest of them.
+    pub fn rtol_per_component(mut self, rtol: Vec<T>) -> Self {
+        self.rtol = rtol.iter().copied().fold(T::infinity(), T::min);
+        self.rtol_each = rtol;
         self
     }
 
@@ -132,6 +154,39 @@ impl<T: Scalar> Options<T> {
         self
     }
 
+    /// How steps follow from errors, instead of the method's own rule.
+    pub fn controller(mut self, controller: Controller<T>) -> Self {
+        self.controller = Some(controller);
+        self
+    }
+
+    /// Watches for an event; may be called for several, which are numbered from 0 in the order of the calls.
+    pub fn event(mut self, event: Event<T>) -> Self {
+        self.events.push(event);
+        self
+    }
+
+    /// Keeps the whole trajectory, for evaluation at any time afterwards, as [`crate::Solution::dense`]. Costs five to six states of memory a step.
+    pub fn dense_output(mut self) -> Self {
+        self.dense = true;
+        self
+    }
+
+    /// Keeps every component at or above zero, at ends of steps and at outputs, and with them the sums Σ w_i y_i of the given `laws` (each of length dim:
+    /// elements, charge) at their initial values, to rounding.
+    ///
+    /// A new state with negative components is replaced by a near one on the set {y ≥ 0, sums kept}: negative components become 0, the others share
+    /// what this takes from the sums in proportion to the squares of their tolerances, so that large ones carry it (after Sandu 2001, J. Comput. Phys.
+    /// 170, 589). Where that correction is larger than the tolerance (in the norm of the error test), the step counts as failed and is repeated smaller:
+    /// the correction is never more than what the solve may be wrong by. Without laws nothing but the components themselves is kept.
+    ///
+    /// For systems whose exact solution does not become negative; others are bent, without a word, to stay at 0. Not with `Bdf`, whose steps lean on the
+    /// states before, nor with recorded solves.
+    pub fn keep_nonnegative(mut self, laws: Vec<Vec<T>>) -> Self {
+        self.nonnegative = Some(laws);
+        self
+    }
+
     /// Ends the solve where it has come to rest, see [`SteadyState`]. Without effect on steps before.
     pub fn stop_at_steady_state(mut self, criterion: SteadyState<T>) -> Self {
         self.steady = Some(criterion);
@@ -144,130 +199,5 @@ impl<T: Scalar> Options<T> {
             Outputs::Steps => &[],
             Outputs::Times(times) => times,
         }
-    }
-
-    /// Refuses values out of range, for a system of `dim` components over `span`.
-    pub(crate) fn check(&self, dim: usize, span: (T, T)) -> Result<(), SolveError> {
-        let invalid = |name, value: T, expected| {
-            Err(SolveError::InvalidOption {
-                name,
-                value: value.as_f64(),
-                expected,
-            })
-        };
-        let (t0, t1) = span;
-        if !(t0.is_finite() && t1.is_finite()) {
-            return Err(SolveError::InvalidSpan {
-                t0: t0.as_f64(),
-                t1: t1.as_f64(),
-            });
-        }
-        if !(self.rtol >= T::zero() && self.rtol.is_finite()) {
-            return invalid("rtol", self.rtol, "finite and not negative");
-        }
-        if self.atol.len() != 1 && self.atol.len() != dim {
-            return Err(SolveError::Dimension {
-                what: "atol",
-                expected: dim,
-                found: self.atol.len(),
-            });
-        }
-        for &atol in &self.atol {
-            if !(atol >= T::zero() && atol.is_finite())
-                || (atol == T::zero() && self.rtol == T::zero())
-            {
-                return invalid(
-                    "atol",
-                    atol,
-                    "finite, not negative, and positive where rtol is 0",
-                );
-            }
-        }
-        for (name, step) in [
-            ("initial_step", self.initial_step),
-            ("max_step", self.max_step),
-            ("newton_tolerance", self.newton_tolerance),
-        ] {
-            if let Some(step) = step
-                && (step.is_nan() || step <= T::zero())
-            {
-                return invalid(name, step, "positive");
-            }
-        }
-        if !(self.min_step >= T::zero() && self.min_step.is_finite()) {
-            return invalid("min_step", self.min_step, "finite and not negative");
-        }
-        if self.max_steps == 0 {
-            return invalid("max_steps", T::zero(), "at least 1");
-        }
-        if let Some(steady) = &self.steady {
-            steady.check()?;
-        }
-        for Invariant { weights, component } in &self.invariants {
-            if weights.len() != dim {
-                return Err(SolveError::Dimension {
-                    what: "an invariant",
-                    expected: dim,
-                    found: weights.len(),
-                });
-            }
-            match weights.get(*component) {
-                Some(w) if w.is_normal() => {}
-                Some(&w) => {
-                    return invalid(
-                        "weight of an invariant's component",
-                        w,
-                        "finite and not zero",
-                    );
-                }
-                None => {
-                    return Err(SolveError::Dimension {
-                        what: "the component of an invariant",
-                        expected: dim,
-                        found: *component,
-                    });
-                }
-            }
-        }
-        self.check_stops(span)?;
-        self.check_outputs(span)
-    }
-
-    fn check_stops(&self, (t0, t1): (T, T)) -> Result<(), SolveError> {
-        let direction = if t1 < t0 { -T::one() } else { T::one() };
-        let rising = |pair: &[T]| (pair[1] - pair[0]) * direction > T::zero();
-        let finite = |t: &T| t.is_finite();
-        let bad = self.stops.iter().position(|t| !finite(t)).or_else(|| {
-            self.stops
-                .windows(2)
-                .position(|pair| !rising(pair))
-                .map(|i| i + 1)
-        });
-        match bad {
-            Some(index) => Err(SolveError::InvalidStop {
-                index,
-                t: self.stops[index].as_f64(),
-            }),
-            None => Ok(()),
-        }
-    }
-
-    fn check_outputs(&self, (t0, t1): (T, T)) -> Result<(), SolveError> {
-        let direction = if t1 < t0 { -T::one() } else { T::one() };
-        let mut previous = None;
-        for (index, &t) in self.output_times().iter().enumerate() {
-            let inside = (t - t0) * direction >= T::zero() && (t1 - t) * direction >= T::zero();
-            let rising = previous.is_none_or(|p| (t - p) * direction > T::zero());
-            if !(inside && rising) {
-                return Err(SolveError::InvalidOutput {
-                    index,
-                    t: t.as_f64(),
-                    t0: t0.as_f64(),
-                    t1: t1.as_f64(),
-                });
-            }
-            previous = Some(t);
-        }
-        Ok(())
     }
 }
