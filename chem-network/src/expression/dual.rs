@@ -121,7 +121,8 @@ impl Number for Dual {
         if self.slope != 0.0 {
             slope += b * power(a, b - 1.0) * self.slope;
         }
-        if exponent.slope != 0.0 {
+        // a^b ln a goes to 0 with a; as 0 · ln 0 it would be no number.
+        if exponent.slope != 0.0 && value != 0.0 {
             slope += value * a.ln() * exponent.slope;
         }
         Self { value, slope }

@@ -19,6 +19,7 @@ use std::fmt;
 pub(crate) use ast::{Expr, Variable};
 use dual::Dual;
 pub use emit::Language;
+pub(crate) use function::Function;
 pub(crate) use lexer::Fault;
 pub(crate) use parser::{Meaning, parse};
 pub(crate) use program::NoValue;

@@ -1,5 +1,6 @@
 //! Network files: one module per format, and the detection of a format from the content.
 
+pub mod krome;
 pub mod native;
 pub mod osu;
 
@@ -16,19 +17,22 @@ use crate::network::Network;
 pub enum Format {
     /// Fixed columns of the Ohio State University networks: [`osu`].
     Osu,
+    /// Rows with Fortran rate expressions: [`krome`].
+    Krome,
     /// The crate's own readable format: [`native`].
     Native,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: &'static [Self] = &[Self::Osu, Self::Native];
+    pub const ALL: &'static [Self] = &[Self::Osu, Self::Krome, Self::Native];
 
-    /// Its name: `osu`, `native`.
+    /// Its name: `osu`, `krome`, `native`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Osu => "osu",
+            Self::Krome => "krome",
             Self::Native => "native",
         }
     }
@@ -49,6 +53,8 @@ impl Format {
             Some(Self::Native)
         } else if osu::recognises(text) {
             Some(Self::Osu)
+        } else if krome::recognises(text) {
+            Some(Self::Krome)
         } else {
             None
         }
@@ -92,6 +98,7 @@ pub fn parse_network(text: &str, file: &str) -> Result<Network, Error> {
     match Format::detect(text) {
         Some(Format::Native) => native::parse(text, file),
         Some(Format::Osu) => osu::parse(text, file),
+        Some(Format::Krome) => krome::parse(text, file),
         None => Err(Error::UnknownFormat {
             file: file.to_owned(),
             known: Format::ALL
