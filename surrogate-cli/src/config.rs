@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::options::{ConditionArgs, Conditions, TimeArgs, ToleranceArgs};
+use crate::rates::{RateArgs, Rates};
 use chem_network::Network;
 use chem_network::sampling::Distribution;
 use clap::Args;
@@ -22,6 +23,9 @@ pub struct RunConfig {
     /// Physical conditions.
     #[serde(default)]
     pub conditions: Conditions,
+    /// Evaluation of the rate coefficients.
+    #[serde(default)]
+    pub rates: Rates,
     /// Split, seed, times and tolerances of the trajectories.
     #[serde(default)]
     pub data: GenerateOptions,
@@ -59,6 +63,9 @@ pub struct DataArgs {
     /// Conditions.
     #[command(flatten)]
     pub conditions: ConditionArgs,
+    /// Rate coefficients.
+    #[command(flatten)]
+    pub rates: RateArgs,
     /// Output times.
     #[command(flatten)]
     pub times: TimeArgs,
@@ -89,6 +96,7 @@ impl RunConfig {
             network: default_network(),
             distribution: default_distribution(),
             conditions: Conditions::default(),
+            rates: Rates::default(),
             data: GenerateOptions::default(),
             training: TrainConfig::recipe(name)?,
         })
@@ -146,6 +154,7 @@ impl RunConfig {
             };
         }
         self.conditions = self.conditions.clone().overridden(&args.conditions);
+        self.rates = self.rates.clone().overridden(&args.rates);
         let data = &mut self.data;
         data.split = split(args.models, args.split.as_deref(), data.split)?;
         data.seed = seed.unwrap_or(data.seed);
@@ -190,9 +199,10 @@ impl RunConfig {
         }
     }
 
-    /// The network.
-    pub fn network(&self) -> Result<Network, Error> {
-        crate::options::network(&self.network)
+    /// The network, without the reactions that the configuration leaves out, and their number.
+    pub fn network(&self) -> Result<(Network, usize), Error> {
+        let network = crate::options::network(&self.network)?;
+        self.rates.evaluable(network, &self.network)
     }
 
     /// The complete configuration as TOML.

@@ -95,13 +95,17 @@ pub enum Error {
     /// From data sets, training or rollouts.
     #[error(transparent)]
     Latent(#[from] latent_ode::Error),
-    /// A rate law needs a condition that no option and no column gave.
-    #[error("{source}: set {option}")]
-    MissingCondition {
-        /// The option that gives it.
-        option: &'static str,
-        /// The refusal.
-        source: Box<chem_network::Error>,
+    /// A network holds reactions without an implemented rate law.
+    #[error(
+        "{network}: {count} reactions have no implemented rate law (--drop-unsupported leaves them out):\n{list}"
+    )]
+    Unsupported {
+        /// The network.
+        network: String,
+        /// Number of reactions.
+        count: usize,
+        /// One line per reaction.
+        list: String,
     },
     /// A solve was refused before any model began.
     #[error(transparent)]
@@ -130,24 +134,6 @@ impl Error {
     pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }
-    }
-
-    /// A refusal of conditions, with the option that is missing.
-    pub fn conditions(error: chem_network::Error) -> Self {
-        use chem_network::Error as E;
-        let option = match &error {
-            E::MissingQuantity { quantity, .. } if quantity.contains("A_V") => {
-                "--visual-extinction"
-            }
-            E::MissingQuantity { quantity, .. } if quantity.contains('χ') => "--radiation-field",
-            E::MissingQuantity { quantity, .. } if quantity.contains('ω') => "--grain-albedo",
-            E::MissingQuantity { quantity, .. } if quantity.contains("n_H") => "--density",
-            _ => return Self::Network(error),
-        };
-        Self::MissingCondition {
-            option,
-            source: Box::new(error),
-        }
     }
 
     /// Exit code: 2 for wrong usage, 1 for everything else.

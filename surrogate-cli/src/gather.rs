@@ -3,6 +3,7 @@
 use crate::config::RunConfig;
 use crate::error::Error;
 use crate::judge::Judgement;
+use crate::rates;
 use crate::report::data::{
     LatentReaction, LossCurve, ModelCurves, Quantiles, RandomStart, ReportData, Score,
     SpeciesVerdict, Timing,
@@ -39,7 +40,7 @@ pub fn report_data(
     shown.extend(rest.into_iter().take(9usize.saturating_sub(shown.len())));
     Ok(ReportData {
         title: format!("A surrogate of {}", config.network),
-        summary: summary(config, surrogate, dataset),
+        summary: summary(config, surrogate, dataset, conditions(config)?),
         times: dataset.timesteps().to_vec(),
         latent_names: network.molecules().iter().map(|m| m.name().to_owned()).collect(),
         latent_masses: network.masses(),
@@ -74,7 +75,21 @@ pub fn report_data(
     })
 }
 
-fn summary(config: &RunConfig, surrogate: &Surrogate, dataset: &Dataset) -> Vec<(String, String)> {
+/// Temperature and ionisation rate, with how the network's cosmic-ray parameters are normalised.
+fn conditions(config: &RunConfig) -> Result<String, Error> {
+    let environment = config.conditions.environment()?;
+    let (network, _) = config.network()?;
+    let rays = rates::cosmic_rays(&network, &[environment])
+        .unwrap_or_else(|| format!("ζ = {:e} s⁻¹", environment.cosmic_ray_rate));
+    Ok(format!("T = {} K, {rays}", environment.temperature))
+}
+
+fn summary(
+    config: &RunConfig,
+    surrogate: &Surrogate,
+    dataset: &Dataset,
+    conditions: String,
+) -> Vec<(String, String)> {
     let (data, training, s) = (&config.data, &config.training, surrogate.summary());
     let widths = |hidden: &[usize]| {
         hidden
@@ -93,10 +108,7 @@ fn summary(config: &RunConfig, surrogate: &Surrogate, dataset: &Dataset) -> Vec<
         .map_or("–".into(), |v| format!("{v:.3}").replace('-', "−"));
     [
         ("network", format!("{}, {} species", config.network, dataset.labels().len())),
-        (
-            "conditions",
-            format!("T = {} K, ζ = {:e} s⁻¹", config.conditions.temperature, config.conditions.cosmic_ray_rate),
-        ),
+        ("conditions", conditions),
         ("initial states", format!("{distribution}, seed {}{}", data.seed, if data.random_start { ", random start times" } else { "" })),
         (
             "models",

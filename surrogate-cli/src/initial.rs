@@ -1,5 +1,6 @@
 //! Reads a table of initial states: a header of species names and conditions, one model per row.
 
+use crate::condition::Condition;
 use crate::error::Error;
 use chem_network::{Environment, Network};
 use clap::ValueEnum;
@@ -26,56 +27,6 @@ pub struct InitialStates {
     pub environments: Vec<Environment>,
     /// Species of the network that the table does not name; they start at 0.
     pub unnamed: Vec<String>,
-}
-
-/// A column of conditions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Condition {
-    Temperature,
-    CosmicRayRate,
-    VisualExtinction,
-    RadiationField,
-    Density,
-}
-
-impl Condition {
-    fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "temperature" => Self::Temperature,
-            "cosmic_ray_rate" => Self::CosmicRayRate,
-            "visual_extinction" => Self::VisualExtinction,
-            "radiation_field" => Self::RadiationField,
-            "density" => Self::Density,
-            _ => return None,
-        })
-    }
-
-    fn expected(self) -> &'static str {
-        match self {
-            Self::Temperature => "a temperature above 0 K",
-            Self::CosmicRayRate => "an ionisation rate of 0 s⁻¹ or more",
-            Self::VisualExtinction => "a visual extinction of 0 mag or more",
-            Self::RadiationField => "a radiation field of 0 Draine or more",
-            Self::Density => "a density of hydrogen nuclei above 0 cm⁻³",
-        }
-    }
-
-    fn allows(self, value: f64) -> bool {
-        match self {
-            Self::Temperature | Self::Density => value > 0.0,
-            _ => value >= 0.0,
-        }
-    }
-
-    fn set(self, environment: &mut Environment, value: f64) {
-        match self {
-            Self::Temperature => environment.temperature = value,
-            Self::CosmicRayRate => environment.cosmic_ray_rate = value,
-            Self::VisualExtinction => environment.visual_extinction = Some(value),
-            Self::RadiationField => environment.radiation_field = Some(value),
-            Self::Density => environment.density = Some(value),
-        }
-    }
 }
 
 /// What one column holds.
@@ -233,8 +184,9 @@ fn read_header(
             Some(condition) => Column::Condition(condition),
             None => Column::Species(species_index(name).ok_or_else(|| {
                 refuse(format!(
-                    "a species of the network ({}) or temperature, cosmic_ray_rate, visual_extinction, radiation_field, density",
-                    names.join(" ")
+                    "a species of the network ({}) or {}",
+                    names.join(" "),
+                    Condition::names()
                 ))
             })?),
         };

@@ -3,6 +3,7 @@
 
 mod cli;
 mod commands;
+mod condition;
 mod config;
 mod error;
 mod folder;
@@ -14,6 +15,7 @@ mod options;
 mod oscillation;
 mod output;
 mod progress;
+mod rates;
 mod report;
 mod solver;
 mod table;

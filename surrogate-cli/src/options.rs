@@ -19,15 +19,30 @@ pub struct ConditionArgs {
     /// Number density of hydrogen nuclei n_H (cm⁻³); needed for abundances relative to it and by some rate laws.
     #[arg(long, value_name = "CM^-3", allow_hyphen_values = true)]
     pub density: Option<f64>,
-    /// Visual extinction A_V (mag), for photoreactions [default: 10].
+    /// Visual extinction A_V (mag); needed by photoreactions.
     #[arg(long, value_name = "MAG", allow_hyphen_values = true)]
     pub visual_extinction: Option<f64>,
-    /// Far-ultraviolet radiation field χ (Draine), for photoreactions [default: 1].
+    /// Far-ultraviolet radiation field χ (Draine); needed by photoreactions.
     #[arg(long, value_name = "CHI", allow_hyphen_values = true)]
     pub radiation_field: Option<f64>,
     /// Albedo of dust grains in the far ultraviolet; needed by reactions with photons that cosmic rays induce.
     #[arg(long, value_name = "OMEGA", allow_hyphen_values = true)]
     pub grain_albedo: Option<f64>,
+    /// Temperature of dust (K); needed by H2 formation on grains (Cazaux & Tielens).
+    #[arg(long, value_name = "K", allow_hyphen_values = true)]
+    pub dust_temperature: Option<f64>,
+    /// Doppler width of the lines of H2 (cm s⁻¹), e.g. 1e5; needed by self-shielded photodissociation of H2.
+    #[arg(long, value_name = "CM/S", allow_hyphen_values = true)]
+    pub doppler_width: Option<f64>,
+    /// Column density of H2 towards the source of radiation (cm⁻²); needed by shielded photoreactions.
+    #[arg(long, value_name = "CM^-2", allow_hyphen_values = true)]
+    pub h2_column: Option<f64>,
+    /// Column density of CO towards the source of radiation (cm⁻²).
+    #[arg(long, value_name = "CM^-2", allow_hyphen_values = true)]
+    pub co_column: Option<f64>,
+    /// Column density of C towards the source of radiation (cm⁻²).
+    #[arg(long, value_name = "CM^-2", allow_hyphen_values = true)]
+    pub c_column: Option<f64>,
 }
 
 /// Conditions as they stand in a configuration file.
@@ -50,6 +65,21 @@ pub struct Conditions {
     /// Albedo of dust grains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grain_albedo: Option<f64>,
+    /// Temperature of dust (K).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dust_temperature: Option<f64>,
+    /// Doppler width of the lines of H2 (cm s⁻¹).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doppler_width: Option<f64>,
+    /// Column density of H2 (cm⁻²).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub h2_column: Option<f64>,
+    /// Column density of CO (cm⁻²).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub co_column: Option<f64>,
+    /// Column density of C (cm⁻²).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub c_column: Option<f64>,
 }
 
 impl Default for Conditions {
@@ -58,9 +88,14 @@ impl Default for Conditions {
             temperature: 50.0,
             cosmic_ray_rate: 1e-16,
             density: None,
-            visual_extinction: Some(10.0),
-            radiation_field: Some(1.0),
+            visual_extinction: None,
+            radiation_field: None,
             grain_albedo: None,
+            dust_temperature: None,
+            doppler_width: None,
+            h2_column: None,
+            co_column: None,
+            c_column: None,
         }
     }
 }
@@ -74,6 +109,11 @@ impl Conditions {
         self.visual_extinction = args.visual_extinction.or(self.visual_extinction);
         self.radiation_field = args.radiation_field.or(self.radiation_field);
         self.grain_albedo = args.grain_albedo.or(self.grain_albedo);
+        self.dust_temperature = args.dust_temperature.or(self.dust_temperature);
+        self.doppler_width = args.doppler_width.or(self.doppler_width);
+        self.h2_column = args.h2_column.or(self.h2_column);
+        self.co_column = args.co_column.or(self.co_column);
+        self.c_column = args.c_column.or(self.c_column);
         self
     }
 
@@ -89,6 +129,11 @@ impl Conditions {
         environment.visual_extinction = self.visual_extinction;
         environment.radiation_field = self.radiation_field;
         environment.grain_albedo = self.grain_albedo;
+        environment.dust_temperature = self.dust_temperature;
+        environment.doppler_width = self.doppler_width;
+        environment.h2_column = self.h2_column;
+        environment.co_column = self.co_column;
+        environment.c_column = self.c_column;
         environment
             .validate()
             .map_err(|e| Error::Usage(e.to_string()))?;

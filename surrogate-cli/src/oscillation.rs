@@ -5,7 +5,7 @@ use crate::initial::InitialStates;
 use crate::interrupt;
 use crate::options::Tolerances;
 use crate::solver;
-use chem_network::Network;
+use chem_network::{Network, RateOptions};
 
 /// Species below this number density (cm⁻³) are not looked at.
 const LOWEST: f64 = 1e-10;
@@ -23,6 +23,7 @@ const MODELS: usize = 256;
 pub fn rows(
     network: &Network,
     initial: &InitialStates,
+    rates: &RateOptions,
     times: &[f64],
     tight: Tolerances,
 ) -> Result<Vec<usize>, Error> {
@@ -50,6 +51,7 @@ pub fn rows(
             network,
             states,
             environments,
+            rates,
             &late,
             tight,
             &|_| (),

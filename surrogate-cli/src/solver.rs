@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::options::Tolerances;
-use chem_network::{Environment, KineticsBatch, Network, YEAR};
+use chem_network::{Environment, KineticsBatch, Network, RateOptions, YEAR};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use stiff_ode_solvers::{Options, Rodas5p, Statistics, Watch, solve_lanes};
@@ -32,6 +32,7 @@ pub fn solve(
     network: &Network,
     initial: &[f64],
     environments: &[Environment],
+    rates: &RateOptions,
     times: &[f64],
     tolerances: Tolerances,
     progress: &(dyn Fn(usize) + Sync),
@@ -49,14 +50,14 @@ pub fn solve(
     } else {
         environments
     };
-    let kinetics = KineticsBatch::new(network, environments).map_err(|error| {
-        let error = Error::conditions(error);
+    let batch = |environments| KineticsBatch::with_options(network, environments, rates.clone());
+    let kinetics = batch(environments).map_err(|error| {
+        let error = Error::from(error);
         if shared {
             return error;
         }
         // Whose conditions they are.
-        let refused =
-            |e: &Environment| KineticsBatch::new(network, std::slice::from_ref(e)).is_err();
+        let refused = |e| batch(std::slice::from_ref(e)).is_err();
         match environments.iter().position(refused) {
             Some(row) => Error::Row {
                 row,

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::options::Tolerances;
 use crate::report::data::Timing;
 use crate::{interrupt, solver};
-use chem_network::{Environment, Network};
+use chem_network::{Environment, Network, RateOptions};
 use latent_ode::{Control, Dataset, Surrogate};
 use std::time::Instant;
 
@@ -33,6 +33,7 @@ pub fn measure(
     dataset: &Dataset,
     network: &Network,
     environment: Environment,
+    rates: &RateOptions,
     truth: Tolerances,
 ) -> Result<Vec<Timing>, Error> {
     let (test, times) = (dataset.test(), dataset.timesteps());
@@ -47,6 +48,7 @@ pub fn measure(
                 network,
                 &initial,
                 &environment,
+                rates,
                 times,
                 tolerances,
                 &|_| (),

@@ -54,7 +54,6 @@ fn the_complete_osu_file_is_read() {
         (json["rows"].as_u64(), json["unbalanced"].as_u64()),
         (Some(4457), Some(0))
     );
-    // Without options photoreactions proceed at A_V = 10 and χ = 1.
     write(folder.path(), "initial.csv", "H2,C\n1e4,1\n");
     let solve = format!("solve --network {path} --initial initial.csv --t-end 1e3 --points 9");
     let work = |options: &str| {
@@ -63,8 +62,20 @@ fn the_complete_osu_file_is_read() {
             .json();
         (json["steps"].clone(), json["rejected"].clone())
     };
-    assert_eq!(work(""), work("--visual-extinction 10 --radiation-field 1"));
-    assert_ne!(work(""), work("--visual-extinction 0"));
+    assert_ne!(
+        work("--visual-extinction 10 --radiation-field 1"),
+        work("--visual-extinction 0 --radiation-field 1")
+    );
+    // What photoreactions need has no default.
+    call(folder.path(), &solve).refused(1, &["photo of ", "--visual-extinction"]);
+    call(folder.path(), &format!("{solve} --visual-extinction 1"))
+        .refused(1, &["photo of ", "--radiation-field"]);
+    write(
+        folder.path(),
+        "initial.csv",
+        "H2,C,visual_extinction,radiation_field\n1e4,1,3,1\n1e4,1,5,2\n",
+    );
+    call(folder.path(), &solve).expect(0);
 }
 
 #[test]

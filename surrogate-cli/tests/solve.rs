@@ -317,3 +317,131 @@ fn oscillating_rows_are_found_only_when_asked() {
     .json();
     assert_eq!(json["oscillating"], serde_json::json!([1]));
 }
+
+/// A network of one reaction with each law that needs more than T and ζ, and one without an implementation.
+const LAWS: &str = "chem-network 1\n[species]\nH\nH2\nC\nC+\ne-\nCO\nO\n[reactions]\n\
+    H + H -> H2 ; grain-h2-ct02\n\
+    H2 -> H + H ; photo-h2 5.18e-11\n\
+    C -> C+ + e- ; photo-c 3e-10 3.0\n\
+    C+ + e- -> C ; T=10..300 kooij 4e-12 -0.6 0\n\
+    C -> C+ + e- ; cosmic-ray-photon 1.3e-17 0 510 reference=1.3e-17\n\
+    C + O -> CO ; unsupported formula 99\n";
+
+#[test]
+fn every_condition_is_an_option_and_a_column_and_a_missing_one_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "laws.network", LAWS);
+    write(folder.path(), "t.csv", "H,H2,C,e-\n1e3,1e2,1,1\n");
+    let conditions = [
+        ("temperature", "60"),
+        ("density", "1e3"),
+        ("dust_temperature", "15"),
+        ("doppler_width", "1e5"),
+        ("h2_column", "1e18"),
+        ("c_column", "1e15"),
+        ("visual_extinction", "0.5"),
+        ("radiation_field", "2"),
+        ("grain_albedo", "0.5"),
+    ];
+    let base = "solve --network laws.network --initial t.csv --drop-unsupported --t-end 1e3 --points 5 --out a.csv";
+    let options = |left_out: Option<&str>| {
+        conditions
+            .iter()
+            .filter(|(name, _)| Some(*name) != left_out)
+            .map(|(name, value)| format!(" --{} {value}", name.replace('_', "-")))
+            .collect::<String>()
+    };
+    for (name, _) in &conditions[1..] {
+        let option = format!("--{}", name.replace('_', "-"));
+        call(folder.path(), &format!("{base}{}", options(Some(name)))).refused(1, &[&option]);
+    }
+    let by_option = call(folder.path(), &format!("{base}{} --json", options(None))).expect(0);
+    assert_eq!(by_option.json()["dropped_unsupported"].as_u64(), Some(1));
+    assert_eq!(
+        by_option.json()["cosmic_rays"][0]["reference_per_s"].as_f64(),
+        Some(1.3e-17)
+    );
+    assert!(
+        by_option.stderr.contains("1 reactions without"),
+        "{}",
+        by_option.stderr
+    );
+    let first = std::fs::read_to_string(folder.path().join("a.csv")).unwrap();
+    let (names, values): (Vec<_>, Vec<_>) = conditions.iter().copied().unzip();
+    write(
+        folder.path(),
+        "t.csv",
+        &format!(
+            "H,H2,C,e-,{}\n1e3,1e2,1,1,{}\n",
+            names.join(","),
+            values.join(",")
+        ),
+    );
+    let by_column = call(folder.path(), base).expect(0);
+    assert!(
+        by_column
+            .stdout
+            .contains("1 reactions with α for ζ = 1.3e-17"),
+        "{}",
+        by_column.stdout
+    );
+    assert_eq!(
+        first,
+        std::fs::read_to_string(folder.path().join("a.csv")).unwrap()
+    );
+    // Where one row is wrong it is named.
+    write(folder.path(), "t.csv", "H,c_column\n1,-1\n");
+    call(folder.path(), base).refused(1, &["t.csv:2", "c_column", "0 cm⁻² or more"]);
+}
+
+#[test]
+fn unsupported_rows_are_listed_with_their_line_and_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "laws.network", LAWS);
+    write(folder.path(), "t.csv", "H,H2,C,e-\n1e3,1e2,1,1\n");
+    let words = &["--drop-unsupported", "line 16: C + O -> CO", "formula 99"];
+    call(
+        folder.path(),
+        "solve --network laws.network --initial t.csv",
+    )
+    .refused(1, words);
+    call(folder.path(), "generate --network laws.network --out d.h5").refused(1, words);
+    call(folder.path(), "run --network laws.network --out r").refused(1, words);
+    assert_eq!(names(folder.path()), ["laws.network", "t.csv"]);
+}
+
+#[test]
+fn the_policy_outside_temperature_ranges_is_the_one_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    write(
+        folder.path(),
+        "one.network",
+        "chem-network 1\n[species]\nC\nC+\ne-\n[reactions]\nC+ + e- -> C ; T=10..300 kooij 1e-9 1 0\n",
+    );
+    write(folder.path(), "t.csv", "C+,e-\n1,1\n");
+    let left = |options: &str| {
+        let base = "solve --network one.network --initial t.csv --t-end 100 --points 2 --rtol 1e-8 --atol 1e-16 --out a.h5";
+        call(folder.path(), &format!("{base} {options}")).expect(0);
+        let solved = Solutions::read(folder.path().join("a.h5")).unwrap();
+        let ion = solved.labels.iter().position(|l| l == "C+").unwrap();
+        solved.data.state(0, 1)[ion]
+    };
+    // dn/dt = -k n²: n = 1/(1 + k t).
+    let exact = |k: f64| 1.0 / (1.0 + k * (100.0 - 1e-6) * 3.15576e7);
+    for (options, k) in [
+        ("--temperature 200", 2e-9 / 3.0),
+        ("--temperature 600", 2e-9),
+        ("--temperature 600 --extrapolation extrapolate", 2e-9),
+        ("--temperature 600 --extrapolation clamp", 1e-9),
+        ("--temperature 600 --extrapolation zero", 0.0),
+    ] {
+        let (found, expected) = (left(options), exact(k));
+        assert!(
+            (found - expected).abs() < 1e-6 * expected,
+            "{options}: {found} {expected}"
+        );
+    }
+    call(folder.path(), "solve --initial t.csv --extrapolation never").expect(2);
+    call(folder.path(), "solve --initial t.csv --set user_Av").refused(2, &["NAME=VALUE"]);
+    call(folder.path(), "solve --initial t.csv --set user_Av=x").refused(2, &["NAME=VALUE"]);
+}

@@ -33,6 +33,9 @@ const CURVE: [(f64, f64); 24] = [
 /// constant beyond 910 and 5500 Å.
 #[must_use]
 pub fn extinction_ratio(wavelength: f64) -> f64 {
+    if wavelength.is_nan() {
+        return wavelength;
+    }
     let after = CURVE.partition_point(|&(at, _)| at < wavelength);
     match (after.checked_sub(1).map(|i| CURVE[i]), CURVE.get(after)) {
         (Some((x0, y0)), Some(&(x1, y1))) => y0 + (y1 - y0) * (wavelength - x0) / (x1 - x0),

@@ -3,7 +3,7 @@
 use crate::config::{DataArgs, RunConfig};
 use crate::error::Error;
 use crate::output::{Outcome, Output};
-use crate::{folder, interrupt, progress};
+use crate::{folder, interrupt, progress, rates};
 use chem_network::Kinetics;
 use clap::Args;
 use latent_ode::{Attribute, Control, Generated};
@@ -31,6 +31,11 @@ pub fn run(args: &Generate, output: &Output) -> Result<Outcome, Error> {
     let mut config = RunConfig::load(args.config.as_ref(), None)?;
     config.set_data(&args.data, args.seed)?;
     folder::check_target(&args.out)?;
+    let (network, dropped) = config.network()?;
+    let environment = config.conditions.environment()?;
+    if let Some(text) = rates::cosmic_rays(&network, &[environment]) {
+        output.say(&text)?;
+    }
     let generated = generate(&config, output, || "no data set was written".into())?;
     generated.dataset.write(&args.out)?;
     let [train, test, val] = parts(&generated);
@@ -52,6 +57,8 @@ pub fn run(args: &Generate, output: &Output) -> Result<Outcome, Error> {
             "train": train, "test": test, "val": val,
             "failed": failures.len(),
             "failures": failures,
+            "dropped_unsupported": dropped,
+            "cosmic_rays": rates::cosmic_rays_json(&network),
             "seconds": generated.seconds,
             "steps": s.steps,
             "rejected": s.rejected,
@@ -76,10 +83,13 @@ pub fn generate(
     output: &Output,
     how_to_go_on: impl FnOnce() -> String,
 ) -> Result<Generated, Error> {
-    let network = config.network()?;
+    let (network, dropped) = config.network()?;
+    if dropped > 0 {
+        output.note(&rates::dropped(dropped));
+    }
     let environment = config.conditions.environment()?;
     let distribution = config.distribution()?;
-    let kinetics = Kinetics::new(&network, &environment).map_err(Error::conditions)?;
+    let kinetics = Kinetics::with_options(&network, &environment, config.rates.options())?;
     let bar = progress::bar(
         output,
         config.data.split.iter().sum::<usize>() as u64,

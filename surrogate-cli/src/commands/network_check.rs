@@ -1,8 +1,8 @@
 //! `surrogate network check`: what a network file contains, and what is wrong with it.
 
 use crate::error::Error;
-use crate::options;
 use crate::output::{Outcome, Output};
+use crate::{options, rates};
 use chem_network::Network;
 use clap::Args;
 
@@ -41,6 +41,9 @@ pub fn run(args: &NetworkCheck, output: &Output) -> Result<Outcome, Error> {
     for (name, value) in facts {
         output.say(&format!("{name:<26}{value}"))?;
     }
+    if let Some(text) = rates::cosmic_rays(&network, &[]) {
+        output.say(&format!("{:<26}{text}", "cosmic rays"))?;
+    }
     if !output.is_json() {
         list("unbalanced", &unbalanced(&network), output)?;
         list("duplicates", &duplicates(&network), output)?;
@@ -51,7 +54,11 @@ pub fn run(args: &NetworkCheck, output: &Output) -> Result<Outcome, Error> {
             .collect();
         list("unsupported", &unsupported, output)?;
     }
-    Ok(Outcome::done(serde_json::to_value(&report)?))
+    let mut json = serde_json::to_value(&report)?;
+    if let serde_json::Value::Object(object) = &mut json {
+        object.insert("cosmic_rays".into(), rates::cosmic_rays_json(&network));
+    }
+    Ok(Outcome::done(json))
 }
 
 fn unbalanced(network: &Network) -> Vec<String> {

@@ -9,7 +9,7 @@ use crate::judge::{self, Judgement};
 use crate::options::Tolerances;
 use crate::output::{Outcome, Output};
 use crate::report::{self, data::Timing};
-use crate::{interrupt, timings};
+use crate::{interrupt, rates, timings};
 use clap::Args;
 use latent_ode::{Dataset, LatentNetwork, Surrogate, write_atomically};
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ pub fn run(args: &Run, output: &Output) -> Result<Outcome, Error> {
         }
     };
     // Refused before anything is written.
-    let network = config.network()?;
+    let (network, dropped) = config.network()?;
     let environment = config.conditions.environment()?;
     config.distribution()?;
     config.data.validate()?;
@@ -71,6 +71,9 @@ pub fn run(args: &Run, output: &Output) -> Result<Outcome, Error> {
         folder::create(args.out.as_deref(), &config, output)?
     };
     announce(&dir, output)?;
+    if let Some(text) = rates::cosmic_rays(&network, &[environment]) {
+        output.say(&text)?;
+    }
     let files = folder::Files::new(&dir);
     if args.resume.is_none() {
         let text = config.to_toml()?;
@@ -89,7 +92,14 @@ pub fn run(args: &Run, output: &Output) -> Result<Outcome, Error> {
         rtol: config.data.rtol,
         atol: config.data.atol,
     };
-    let timings = timings::measure(&surrogate, &dataset, &network, environment, truth)?;
+    let timings = timings::measure(
+        &surrogate,
+        &dataset,
+        &network,
+        environment,
+        &config.rates.options(),
+        truth,
+    )?;
     interrupt::check(resume)?;
 
     let metrics = metrics(&judgement, &timings, &surrogate, generated, trained);
@@ -105,6 +115,8 @@ pub fn run(args: &Run, output: &Output) -> Result<Outcome, Error> {
     output.say(&format!("\nreport: {}", files.report.display()))?;
     let mut json = metrics;
     if let Value::Object(object) = &mut json {
+        object.insert("dropped_unsupported".into(), json!(dropped));
+        object.insert("cosmic_rays".into(), rates::cosmic_rays_json(&network));
         object.insert("folder".into(), json!(dir.display().to_string()));
         object.insert("report".into(), json!(files.report.display().to_string()));
     }

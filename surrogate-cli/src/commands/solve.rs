@@ -8,6 +8,7 @@ use crate::options::{self, ConditionArgs, Conditions, TimeArgs, Times, Tolerance
 use crate::oscillation;
 use crate::output::{Outcome, Output};
 use crate::progress;
+use crate::rates::{self, RateArgs, Rates};
 use crate::solver::{self, Batch};
 use crate::table;
 use chem_network::Network;
@@ -31,8 +32,9 @@ pub struct Solve {
     /// Embedded network (osu224) or network file.
     #[arg(long, default_value = "osu224", value_name = "NAME|FILE")]
     pub network: String,
-    /// Initial states: a CSV header of species names in any database's spelling, one model per row; columns temperature,
-    /// cosmic_ray_rate, visual_extinction, radiation_field and density override the options row by row.
+    /// Initial states: a CSV header of species names in any database's spelling, one model per row; columns named
+    /// like conditions (temperature, cosmic_ray_rate, density, visual_extinction, radiation_field, grain_albedo,
+    /// dust_temperature, doppler_width, h2_column, co_column, c_column) override the options row by row.
     #[arg(long, value_name = "FILE.csv")]
     pub initial: PathBuf,
     /// Whether the numbers are densities (cm⁻³) or abundances relative to the density of hydrogen nuclei.
@@ -47,6 +49,9 @@ pub struct Solve {
     /// Conditions.
     #[command(flatten)]
     pub conditions: ConditionArgs,
+    /// Rate coefficients.
+    #[command(flatten)]
+    pub rates: RateArgs,
     /// Output times.
     #[command(flatten)]
     pub times: TimeArgs,
@@ -64,9 +69,18 @@ pub fn run(args: &Solve, output: &Output) -> Result<Outcome, Error> {
     let tolerances = TOLERANCES.overridden(&args.tolerances)?;
     let format = args.out.as_deref().map(table::Format::of).transpose()?;
     args.out.as_deref().map(folder::check_target).transpose()?;
+    let rates = Rates::default().overridden(&args.rates);
     let network = options::network(&args.network)?;
+    let (network, dropped) = rates.evaluable(network, &args.network)?;
+    if dropped > 0 {
+        output.note(&rates::dropped(dropped));
+    }
+    let rates = rates.options();
     let initial = initial::read(&args.initial, &network, &base, args.abundances)?;
     note_unnamed(&initial, output);
+    if let Some(text) = rates::cosmic_rays(&network, &initial.environments) {
+        output.say(&text)?;
+    }
 
     let bar = progress::bar(output, initial.environments.len() as u64, "solving");
     let done = |models: usize| bar.set_position(models as u64);
@@ -74,6 +88,7 @@ pub fn run(args: &Solve, output: &Output) -> Result<Outcome, Error> {
         &network,
         &initial.states,
         &initial.environments,
+        &rates,
         &times,
         tolerances,
         &done,
@@ -96,7 +111,7 @@ pub fn run(args: &Solve, output: &Output) -> Result<Outcome, Error> {
         )?;
     }
     let oscillating = if args.check_oscillation {
-        let rows = oscillation::rows(&network, &initial, &times, TIGHT)?;
+        let rows = oscillation::rows(&network, &initial, &rates, &times, TIGHT)?;
         interrupt::check(|| {
             "the check for oscillation is incomplete; the result was written".into()
         })?;
@@ -128,6 +143,8 @@ pub fn run(args: &Solve, output: &Output) -> Result<Outcome, Error> {
             "oscillating": oscillating,
             "failures": failures,
             "species_set_to_zero": initial.unnamed.len(),
+            "dropped_unsupported": dropped,
+            "cosmic_rays": rates::cosmic_rays_json(&network),
         }),
     })
 }
