@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod adjoint;
 mod batch;
 mod controller;
 mod dense;
@@ -14,14 +15,13 @@ pub mod methods;
 mod nonnegative;
 mod options;
 pub mod problems;
-mod rollout;
 mod scalar;
 mod solution;
 mod solver;
 mod steady;
 mod system;
-mod tape;
 
+pub use adjoint::{Outcome, Rollout};
 pub use batch::{BatchResults, Watch, solve_batch, solve_lanes};
 pub use controller::Controller;
 pub use dense::DenseOutput;
@@ -35,7 +35,6 @@ pub use nalgebra;
 pub use nalgebra_sparse;
 pub use num_traits;
 pub use options::Options;
-pub use rollout::{Outcome, Rollout};
 pub use scalar::Scalar;
 pub use solution::{Solution, Statistics, Stop};
 pub use solver::{Solver, solve};

@@ -119,6 +119,32 @@ impl SparsityPattern {
         }
     }
 
+    /// The transposed pattern, and for each of its entries the index of the same entry here.
+    pub(crate) fn transposed(&self) -> (Self, Vec<usize>) {
+        let n = self.dim();
+        let mut col_offsets = vec![0; n + 1];
+        for &i in &self.row_indices {
+            col_offsets[i + 1] += 1;
+        }
+        for i in 0..n {
+            col_offsets[i + 1] += col_offsets[i];
+        }
+        let mut next = col_offsets.clone();
+        let (mut row_indices, mut from) = (vec![0; self.nnz()], vec![0; self.nnz()]);
+        for j in 0..n {
+            for k in self.col_offsets[j]..self.col_offsets[j + 1] {
+                let at = &mut next[self.row_indices[k]];
+                (row_indices[*at], from[*at]) = (j, k);
+                *at += 1;
+            }
+        }
+        let transposed = Self {
+            col_offsets,
+            row_indices,
+        };
+        (transposed, from)
+    }
+
     /// Number of rows, which is the number of columns.
     pub fn dim(&self) -> usize {
         self.col_offsets.len() - 1

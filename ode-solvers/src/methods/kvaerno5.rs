@@ -1,6 +1,7 @@
 //! Kvaerno's singly diagonally implicit method of order 5(4): for stiff systems whose solves are differentiated, or whose Jacobian is not exact.
 use super::newton::Newton;
 use super::{Method, Stepper, combine};
+use crate::adjoint::{Note, Recorded, Reversible, Transposed};
 use crate::controller::Control;
 use crate::{LaneJacobian, Options, Scalar, SolveError, Statistics};
 
@@ -173,11 +174,53 @@ pub struct Kvaerno5Stepper<T, const W: usize> {
     newton: Newton<T, W>,
 }
 
-impl<T: Scalar, const W: usize> Kvaerno5Stepper<T, W> {
-    /// The state of stage `s` (1 to 6, counted from 0) of the last attempt; stage 0 is the step's start, stage 6 its end.
+impl<T: Scalar, const W: usize> Recorded<T, W> for Kvaerno5Stepper<T, W> {
+    const A: [[f64; 6]; 7] = A;
+    const C: [f64; 7] = C;
+    const GAMMA: f64 = GAMMA;
+
     #[inline(always)]
-    pub fn stage_state(&self, s: usize) -> &[[T; W]] {
+    fn stage_state(&self, s: usize) -> &[[T; W]] {
         &self.states[(s - 1) * self.dim..s * self.dim]
+    }
+    fn first_slope(&self) -> &[[T; W]] {
+        &self.slopes[..self.dim]
+    }
+    #[inline(always)]
+    fn interpolant(theta: &[T; W]) -> [[T; W]; 7] {
+        interpolant_weights(theta)
+    }
+    fn note(&self, lane: usize) -> Note<T> {
+        self.newton.note(lane)
+    }
+    fn renew_every(&mut self, steps: usize) {
+        self.newton.renew_every(steps);
+    }
+    fn resume(&mut self, slope: &[[T; W]]) {
+        self.slopes[..self.dim].copy_from_slice(slope);
+        (0..W).for_each(|l| self.newton.forget(l));
+    }
+    fn recall(&mut self, lane: usize, note: Note<T>) {
+        self.newton.recall(lane, note);
+    }
+}
+
+impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Reversible<T, S, W>
+    for Kvaerno5Stepper<T, W>
+{
+    fn prepare_transposed(transposed: &mut Transposed<T, W>, system: &mut S) {
+        transposed.prepare(system);
+    }
+    fn solve_transposed(
+        transposed: &mut Transposed<T, W>,
+        system: &mut S,
+        t: &[T; W],
+        h: &[T; W],
+        y: &[[T; W]],
+        r: &mut [[T; W]],
+    ) -> [bool; W] {
+        let h_gamma = std::array::from_fn(|l| h[l] * T::of(GAMMA));
+        transposed.solve(system, t, &h_gamma, y, r)
     }
 }
 

@@ -13,7 +13,6 @@ mod tsit5;
 pub use kvaerno5::{Kvaerno5, Kvaerno5Stepper};
 pub use rodas5p::{Rodas5p, Rodas5pStepper};
 
-pub(crate) use tsit5::{A as TSIT5_A, C as TSIT5_C, interpolant_weights};
 pub use tsit5::{Tsit5, Tsit5Stepper};
 
 use crate::controller::Control;

@@ -1,4 +1,5 @@
 //! Simplified Newton iteration over lanes, for every method with implicit stages: Jacobian and factorisation are kept while the iteration converges fast.
+use crate::adjoint::Note;
 use crate::linalg::LinearSolver;
 use crate::{LaneJacobian, LaneSystem, Options, Scalar, SolveError, Statistics};
 
@@ -44,6 +45,12 @@ pub(super) struct Newton<T, const W: usize> {
     wanted: [bool; W],
     /// θ/(1−θ) of the stage before, from which one correction may be enough.
     eta: [T; W],
+    /// That of the start of the attempt, and what the next one is told to start from.
+    eta_at_start: [T; W],
+    recalled: [Option<T>; W],
+    /// Accepted steps after which a new Jacobian is taken in any case (0: never), and those of each lane so far.
+    renewal: usize,
+    age: [usize; W],
     /// Largest θ of the attempt.
     slowest: [T; W],
     course: [Course; W],
@@ -70,6 +77,10 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
             current: [false; W],
             wanted: [true; W],
             eta: [T::one(); W],
+            eta_at_start: [T::one(); W],
+            recalled: [None; W],
+            renewal: 0,
+            age: [0; W],
             slowest: [T::zero(); W],
             course: [Course::Sound; W],
             rtol: T::zero(),
@@ -119,6 +130,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
         self.current[lane] = false;
         self.wanted[lane] = true;
         self.eta[lane] = T::one();
+        self.age[lane] = 0;
     }
 
     /// Begins an attempt from (t, y): a Jacobian where one is wanted, a factorisation where Jacobian or shift changed.
@@ -165,6 +177,10 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
                 self.wanted[l] = false;
                 self.eta[l] = T::one();
             }
+            if let Some(eta) = self.recalled[l].take() {
+                self.eta[l] = eta;
+            }
+            self.eta_at_start[l] = self.eta[l];
             if wanted[l] || self.shift[l] != shift[l] {
                 self.cost[l].factorizations = 1;
                 self.shift[l] = shift[l];
@@ -299,6 +315,27 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
     pub fn accepted(&mut self, lane: usize) {
         self.current[lane] = false;
         self.wanted[lane] |= self.slowest[lane] > self.rate_for_new_jacobian;
+        self.age[lane] += 1;
+        self.wanted[lane] |= self.renewal > 0 && self.age[lane].is_multiple_of(self.renewal);
+    }
+
+    /// Takes a new Jacobian after so many accepted steps in any case.
+    pub fn renew_every(&mut self, steps: usize) {
+        self.renewal = steps;
+    }
+
+    /// What it takes to repeat the attempt just accepted, see [`crate::adjoint::Recorded`].
+    pub fn note(&self, lane: usize) -> Note<T> {
+        Note {
+            renewed: self.current[lane],
+            eta: self.eta_at_start[lane],
+        }
+    }
+
+    /// The next attempt repeats that one.
+    pub fn recall(&mut self, lane: usize, note: Note<T>) {
+        self.wanted[lane] = note.renewed;
+        self.recalled[lane] = Some(note.eta);
     }
 
     /// A step that would grow a little keeps its length, and with it the factorisation, where the Jacobian is kept too.

@@ -1,5 +1,6 @@
 //! Tsitouras' explicit Runge-Kutta pair 5(4) with its free interpolant: for systems that are not stiff, and for solves that are differentiated.
 use super::{Method, Stepper, combine};
+use crate::adjoint::{Recorded, Reversible};
 use crate::controller::Control;
 use crate::{LaneSystem, Scalar, SolveError, Statistics};
 
@@ -118,13 +119,28 @@ pub struct Tsit5Stepper<T, const W: usize> {
     stale: [bool; W],
 }
 
-impl<T: Scalar, const W: usize> Tsit5Stepper<T, W> {
-    /// The state at which stage `s` (1 to 5, counted from 0) of the last attempt was evaluated.
+impl<T: Scalar, const W: usize> Recorded<T, W> for Tsit5Stepper<T, W> {
+    const A: [[f64; 6]; 7] = A;
+    const C: [f64; 7] = C;
+    const GAMMA: f64 = 0.0;
+
     #[inline(always)]
-    pub(crate) fn stage_state(&self, s: usize) -> &[[T; W]] {
+    fn stage_state(&self, s: usize) -> &[[T; W]] {
         &self.states[(s - 1) * self.dim..s * self.dim]
     }
+    fn first_slope(&self) -> &[[T; W]] {
+        &self.slopes[..self.dim]
+    }
+    #[inline(always)]
+    fn interpolant(theta: &[T; W]) -> [[T; W]; 7] {
+        interpolant_weights(theta)
+    }
+    fn resume(&mut self, slope: &[[T; W]]) {
+        self.slopes[..self.dim].copy_from_slice(slope);
+    }
 }
+
+impl<T: Scalar, S: LaneSystem<T, W>, const W: usize> Reversible<T, S, W> for Tsit5Stepper<T, W> {}
 
 /// The polynomials of the interpolant at θ, per lane.
 #[inline(always)]

@@ -1,16 +1,25 @@
-//! Explicit solves that are recorded and differentiated in reverse: the inner loop of training through a solve.
+//! Solves that are recorded and differentiated in reverse: the inner loop of training through a solve.
+use super::reverse::Reverse;
+use super::tape::Tape;
+use super::{RENEWAL, Recorded, Reversible, Transposed};
 use crate::engine::{Client, Engine, Failure, Start};
-use crate::methods::{Method, Tsit5, Tsit5Stepper};
+use crate::methods::{Method, Stepper, Tsit5};
 use crate::solver::failure_to_error;
-use crate::tape::{Reverse, Tape};
 use crate::{
     LaneSystem, LaneVectorJacobian, Options, Scalar, Solution, SolveError, Statistics, Stop,
 };
 
-/// Solves with [`Tsit5`] over W lanes, keeps every accepted step, and carries cotangents back to initial states and parameters.
+/// Solves with [`Tsit5`] or [`crate::Kvaerno5`] over W lanes, keeps every accepted step, and carries cotangents back to initial states and parameters.
 ///
 /// The gradient is that of the numbers computed (the discrete adjoint): exact up to rounding for the sequence of steps taken, dense outputs
 /// included. Step lengths count as constants. All memory is reused from call to call; nothing is allocated once sizes repeat.
+///
+/// With `Kvaerno5` ([`Rollout::with`]) the system also needs its Jacobian. Its stages are differentiated as solutions of their equations (one Jacobian, one
+/// factorisation and one transposed solve per stage): exact as far as Newton's iteration has converged, to rounding with
+/// [`Options::newton_tolerance`] small enough.
+///
+/// A tape holds six states a step. [`Rollout::checkpointed`] keeps a number of them that grows as the root of the steps, and computes the rest again,
+/// to the last bit, during the reverse pass.
 ///
 /// Arrays are lane-interleaved: `[T; W]` holds component i of W models. With W = 1 any [`crate::VectorJacobian`] serves through [`crate::Each`]:
 ///
@@ -47,10 +56,12 @@ use crate::{
 /// # Ok::<(), stiff_ode_solvers::SolveError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Rollout<T: Scalar, const W: usize = 1> {
-    engine: Engine<T, Tsit5Stepper<T, W>, W>,
+pub struct Rollout<T: Scalar, const W: usize = 1, M: Method<T, W> = Tsit5> {
+    engine: Engine<T, M::Stepper, W>,
     tape: Tape<T, W>,
     reverse: Reverse<T, W>,
+    transposed: Transposed<T, W>,
+    checkpointed: bool,
 }
 
 /// What became of the lanes of a [`Rollout::forward`].
@@ -76,13 +87,33 @@ impl<T: Scalar, const W: usize> Default for Rollout<T, W> {
 }
 
 impl<T: Scalar, const W: usize> Rollout<T, W> {
-    /// Empty memory.
+    /// Empty memory for [`Tsit5`].
     pub fn new() -> Self {
+        Self::with(&Tsit5)
+    }
+}
+
+impl<T: Scalar, const W: usize, M: Method<T, W>> Rollout<T, W, M>
+where
+    M::Stepper: Recorded<T, W>,
+{
+    /// Empty memory for a method.
+    pub fn with(method: &M) -> Self {
+        let mut stepper = method.stepper();
+        stepper.renew_every(RENEWAL);
         Self {
-            engine: Engine::new(Method::<T, W>::stepper(&Tsit5)),
+            engine: Engine::new(stepper),
             tape: Tape::new(),
             reverse: Reverse::new(),
+            transposed: Transposed::empty(),
+            checkpointed: false,
         }
+    }
+
+    /// Keeps checkpoints instead of all stages: memory grows as the root of the number of steps, and the reverse pass takes every step once more.
+    pub fn checkpointed(mut self) -> Self {
+        self.checkpointed = true;
+        self
     }
 
     /// Solves from `y0` (length dim) over `span`, writing the states at `options`' output times into `outputs` (dim × times: component i at
@@ -97,7 +128,10 @@ impl<T: Scalar, const W: usize> Rollout<T, W> {
         y0: &[[T; W]],
         options: &Options<T>,
         outputs: &mut [[T; W]],
-    ) -> Result<Outcome<W>, SolveError> {
+    ) -> Result<Outcome<W>, SolveError>
+    where
+        M::Stepper: Stepper<T, S, W>,
+    {
         let dim = system.dim();
         options.check(dim, span)?;
         for (name, count) in [
@@ -148,7 +182,7 @@ impl<T: Scalar, const W: usize> Rollout<T, W> {
                 .map_or(f64::NAN, |y| y.as_f64());
             return Err(SolveError::InitialState { component, value });
         }
-        self.tape.start(dim, span.0, times);
+        self.tape.start(dim, span.0, times, self.checkpointed);
         let mut client = Recorder {
             tape: &mut self.tape,
             span,
@@ -182,13 +216,18 @@ impl<T: Scalar, const W: usize> Rollout<T, W> {
         self.tape.step(lane, r)
     }
 
+    /// States of the lanes that the memory of the tape holds.
+    pub fn kept_states(&self) -> usize {
+        self.tape.kept() / self.tape.dim().max(1)
+    }
+
     /// Carries cotangents back through the last [`Rollout::forward`]. `output_bar` (dim × times) are those of its outputs, `end_bar` (dim) of
     /// its final states; `y0_bar` (dim) and `p_bar` (`parameter_len`) are added to. `system` must be as it was.
     ///
     /// Cotangents of outputs that a failed lane did not reach are not read.
     ///
     /// # Errors
-    /// Wrong lengths.
+    /// Wrong lengths; a singular matrix of an implicit stage.
     pub fn backward<S: LaneVectorJacobian<T, W>>(
         &mut self,
         system: &mut S,
@@ -196,7 +235,10 @@ impl<T: Scalar, const W: usize> Rollout<T, W> {
         end_bar: Option<&[[T; W]]>,
         y0_bar: &mut [[T; W]],
         p_bar: &mut [[T; W]],
-    ) -> Result<(), SolveError> {
+    ) -> Result<(), SolveError>
+    where
+        M::Stepper: Reversible<T, S, W>,
+    {
         let dim = self.tape.dim();
         let lengths = [
             ("the system", dim, system.dim()),
@@ -223,8 +265,21 @@ impl<T: Scalar, const W: usize> Rollout<T, W> {
             }
         }
         self.reverse
-            .run(&self.tape, system, output_bar, end_bar, y0_bar, p_bar);
-        Ok(())
+            .run(
+                &mut self.tape,
+                &mut self.engine.stepper,
+                &mut self.transposed,
+                system,
+                output_bar,
+                end_bar,
+                y0_bar,
+                p_bar,
+            )
+            .map_err(|(t, h)| SolveError::SingularMatrix {
+                t: t.as_f64(),
+                step: h.as_f64(),
+                partial: Box::default(),
+            })
     }
 }
 
@@ -239,7 +294,7 @@ struct Recorder<'r, T, const W: usize> {
     outcome: Outcome<W>,
 }
 
-impl<T: Scalar, const W: usize> Client<T, Tsit5Stepper<T, W>, W> for Recorder<'_, T, W> {
+impl<T: Scalar, P: Recorded<T, W>, const W: usize> Client<T, P, W> for Recorder<'_, T, W> {
     fn next(&mut self, lane: usize, y: &mut [[T; W]]) -> Option<Start<T>> {
         if std::mem::replace(&mut self.started[lane], true) {
             return None;
@@ -270,7 +325,7 @@ impl<T: Scalar, const W: usize> Client<T, Tsit5Stepper<T, W>, W> for Recorder<'_
         t: &[T; W],
         h: &[T; W],
         y: &[[T; W]],
-        stepper: &Tsit5Stepper<T, W>,
+        stepper: &P,
     ) {
         self.tape.record(accepted, t, h, y, stepper);
     }
