@@ -44,6 +44,24 @@ pub enum Error {
         /// The value found.
         value: f64,
     },
+    /// An ensemble of no members.
+    #[error("the ensemble has no members")]
+    EmptyEnsemble,
+    /// Training kept diverging however small the rate.
+    #[error(
+        "training diverged at step {step} (loss {loss}) after {retries} returns to an earlier state, each at half the rate"
+    )]
+    Diverged {
+        /// Step at which it diverged last.
+        step: u64,
+        /// Returns before it gave up.
+        retries: usize,
+        /// The loss there.
+        loss: f64,
+    },
+    /// An objective failed with an error of its own.
+    #[error(transparent)]
+    Objective(Box<dyn std::error::Error + Send + Sync>),
     /// The system refused to start threads.
     #[error("{threads} threads: {reason}")]
     Threads {

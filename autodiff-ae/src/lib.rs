@@ -17,6 +17,7 @@ mod pass;
 mod scalar;
 mod simd;
 mod tape;
+pub mod train;
 
 pub use activation::Activation;
 pub use autoencoder::Autoencoder;
@@ -28,10 +29,11 @@ pub use error::Error;
 pub use initialise::Initialiser;
 pub use losses::{LossConfig, LossValues, LossWeights, LossWorkspace, Reduction, Samples};
 pub use mlp::{Layer, Mlp, MlpShape, ParamView};
-pub use optim::{Adam, AdamW, Plateau, Schedule, all_finite, clip_global_norm};
+pub use optim::{Adam, AdamW, Optimiser, Plateau, Schedule, Sgd, all_finite, clip_global_norm};
 pub use pass::Pass;
 pub use scalar::Scalar;
 pub use simd::{Isa, Kernel, vectorised, vectorised_kernel};
+pub use train::{Objective, Trainer, TrainerOptions};
 
 pub use nalgebra;
 pub use num_traits;

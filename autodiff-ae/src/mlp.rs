@@ -2,7 +2,7 @@
 
 use crate::error::check_length;
 use crate::{Activation, Error, Initialiser, Scalar};
-use rand::{Rng, RngExt};
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -202,7 +202,7 @@ impl Mlp {
     /// Random weights, zero biases. The numbers are drawn in double precision, so that `f32` and `f64` networks of one seed start alike.
     ///
     /// # Errors
-    /// [`Error::Length`] unless `params.len() == param_len()`.
+    /// [`Error::Length`] unless `params.len() == param_len()`, [`Error::Range`] from [`Initialiser::validate`].
     pub fn initialise<T: Scalar, R: Rng + ?Sized>(
         &self,
         initialiser: Initialiser,
@@ -210,10 +210,10 @@ impl Mlp {
         params: &mut [T],
     ) -> Result<(), Error> {
         check_length("parameters", self.param_len, params.len())?;
+        initialiser.validate()?;
         for layer in &self.layers {
-            let limit = initialiser.limit(layer.inputs, layer.outputs);
             for w in &mut params[layer.weight_range()] {
-                *w = T::of(limit * (2.0 * rng.random::<f64>() - 1.0));
+                *w = T::of(initialiser.draw(layer.inputs, layer.outputs, rng));
             }
             params[layer.bias_range()].fill(T::zero());
         }

@@ -77,6 +77,7 @@ fn initial_weights_fill_their_interval_and_depend_on_the_seed_alone() {
     for (initialiser, limit) in [
         (Initialiser::Glorot, (6.0_f64 / 250.0).sqrt()),
         (Initialiser::He, (6.0_f64 / 50.0).sqrt()),
+        (Initialiser::LeCun, (3.0_f64 / 50.0).sqrt()),
     ] {
         let p = draw(initialiser, 1);
         let w = &p[net.layers()[0].weight_range()];
@@ -89,6 +90,47 @@ fn initial_weights_fill_their_interval_and_depend_on_the_seed_alone() {
         assert_eq!(p, draw(initialiser, 1));
         assert_ne!(p, draw(initialiser, 2));
     }
+}
+
+#[test]
+fn the_truncated_normal_has_its_variance_and_its_bounds() {
+    let net = Mlp::new(&[50, 400], Activation::Relu, Activation::Identity).unwrap();
+    // Variance of a standard normal cut at ±a is 1 − 2 a φ(a) / (2 Φ(a) − 1); the values for a = 0.5, 2 are from tables of Φ.
+    for (truncation, variance) in [(0.5, 0.080_589), (2.0, 0.773_741), (10.0, 1.0)] {
+        let initialiser = Initialiser::TruncatedNormal {
+            scale: 2.0,
+            truncation,
+        };
+        let mut p = vec![f64::NAN; net.param_len()];
+        net.initialise(initialiser, &mut ChaCha8Rng::seed_from_u64(3), &mut p)
+            .unwrap();
+        let w = &p[net.layers()[0].weight_range()];
+        let unit = (2.0_f64 / 50.0).sqrt();
+        assert!(w.iter().all(|w| w.abs() <= truncation * unit));
+        let n = w.len() as f64;
+        let (mean, square) = (
+            w.iter().sum::<f64>() / n / unit,
+            w.iter().map(|w| w * w).sum::<f64>() / n / (unit * unit),
+        );
+        // 20,000 draws: the standard error of the variance is below 1 %.
+        assert!(
+            (square / variance - 1.0).abs() < 0.04,
+            "{square} {variance}"
+        );
+        assert!(mean.abs() < 5.0 * (variance / n).sqrt());
+    }
+    let mut p = vec![0.0; net.param_len()];
+    for (scale, truncation) in [(-1.0, 2.0), (1.0, 0.0), (f64::NAN, 1.0)] {
+        let broken = Initialiser::TruncatedNormal { scale, truncation };
+        assert!(matches!(
+            net.initialise(broken, &mut ChaCha8Rng::seed_from_u64(3), &mut p),
+            Err(Error::Range { .. })
+        ));
+    }
+    assert_eq!(
+        Initialiser::NEURAL_PDR.limit(100, 3),
+        10.0 * (1.0_f64 / 100.0).sqrt()
+    );
 }
 
 #[test]

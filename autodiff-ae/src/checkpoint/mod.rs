@@ -5,7 +5,7 @@ mod atomic;
 pub use atomic::{write_atomic, write_atomic_through};
 
 use crate::error::check_length;
-use crate::optim::AdamState;
+use crate::optim::{AdamState, Memory};
 use crate::{Error, ParamView, Scalar};
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
@@ -209,6 +209,42 @@ impl Checkpoint {
             steps: self.parse(&format!("{prefix}.steps"))?,
             first: self.get(&format!("{prefix}.first"), &[len])?,
             second: self.get(&format!("{prefix}.second"), &[len])?,
+        })
+    }
+
+    /// Adds what an optimiser remembers: `{prefix}.{name}` per vector and the metadata `{prefix}.steps`.
+    ///
+    /// # Errors
+    /// None in practice; the signature follows [`Checkpoint::insert`].
+    pub fn insert_memory<T: Scalar>(
+        &mut self,
+        prefix: &str,
+        memory: &Memory<T>,
+    ) -> Result<(), Error> {
+        for (name, values) in &memory.vectors {
+            self.insert(&format!("{prefix}.{name}"), &[values.len()], values)?;
+        }
+        let steps = memory.steps.to_string();
+        self.metadata.insert(format!("{prefix}.steps"), steps);
+        Ok(())
+    }
+
+    /// Reads what [`Checkpoint::insert_memory`] wrote, for an optimiser that remembers vectors like those of `like`.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::get`]; [`Error::Metadata`] when the number of steps is missing or not a number.
+    pub fn read_memory<T: Scalar>(
+        &self,
+        prefix: &str,
+        like: &Memory<T>,
+    ) -> Result<Memory<T>, Error> {
+        let vector = |(name, values): &(String, Vec<T>)| {
+            let values = self.get(&format!("{prefix}.{name}"), &[values.len()])?;
+            Ok((name.clone(), values))
+        };
+        Ok(Memory {
+            steps: self.parse(&format!("{prefix}.steps"))?,
+            vectors: like.vectors.iter().map(vector).collect::<Result<_, _>>()?,
         })
     }
 

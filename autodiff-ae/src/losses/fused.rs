@@ -269,14 +269,15 @@ impl<T: Scalar> Work<'_, T> {
             slice(self.samples.xdot, &range),
         );
         task.encoder
-            .forward(self.model.encoder(), self.encoder, x, Some(xdot), keep);
+            .forward(self.model.encoder(), self.encoder, x, 1, |_| xdot, keep);
         self.rates(task, &range);
         let n = task.encoder.output().len();
         task.decoder.forward(
             self.model.decoder(),
             self.decoder,
             task.encoder.output(),
-            Some(&task.rate[..n]),
+            1,
+            |_| &task.rate[..n],
             keep,
         );
         self.decoded(task, x, xdot, range.start);
@@ -317,7 +318,7 @@ impl<T: Scalar> Work<'_, T> {
             self.samples.x.samples(),
         );
         if !self.reverse {
-            let (out, rate) = (task.decoder.output(), task.decoder.output_tangent());
+            let (out, rate) = (task.decoder.output(), task.decoder.output_tangent(0));
             for (b, i) in (0..x.len()).step_by(width).enumerate() {
                 let (w, r) = (lane_weights(first + b, n), i..i + width);
                 task.sums[0] += table
@@ -370,7 +371,7 @@ impl<T: Scalar> Work<'_, T> {
         } else {
             (
                 encoder.output(),
-                encoder.output_tangent(),
+                encoder.output_tangent(0),
                 &mut [][..],
                 &mut [][..],
             )

@@ -1,10 +1,14 @@
 //! Optimisers on flat vectors of parameters: they know nothing of layers.
 
 mod adam;
+mod memory;
 mod schedule;
+mod sgd;
 
 pub use adam::{Adam, AdamState, AdamW};
-pub use schedule::{Plateau, PlateauState, Schedule};
+pub use memory::{Memory, Optimiser};
+pub use schedule::{Plateau, PlateauState, Schedule, Stage};
+pub use sgd::Sgd;
 
 use crate::Scalar;
 

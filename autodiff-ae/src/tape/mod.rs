@@ -1,5 +1,10 @@
 //! One network on one chunk of samples: what the forward pass leaves behind and the reverse pass through it.
 
+mod layer;
+
+pub(crate) use layer::Keep;
+use layer::{LayerTape, reserve};
+
 use crate::batch::LANES;
 use crate::buffer::Buffer;
 use crate::simd::{Panels, Start, vectorised};
@@ -43,39 +48,6 @@ impl<T: Scalar> Weights<T> {
     }
 }
 
-/// Arrays of one layer, each `[block][output][lane]`.
-#[derive(Debug)]
-struct LayerTape<T> {
-    /// a = σ(u).
-    value: Buffer<T>,
-    /// σ'(u).
-    slope: Buffer<T>,
-    /// ȧ = σ'(u) u̇.
-    tangent: Buffer<T>,
-    /// σ''(u) u̇.
-    curve: Buffer<T>,
-}
-
-impl<T> LayerTape<T> {
-    fn new() -> Self {
-        Self {
-            value: Buffer::new(),
-            slope: Buffer::new(),
-            tangent: Buffer::new(),
-            curve: Buffer::new(),
-        }
-    }
-}
-
-/// What a forward pass keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keep {
-    /// The output only.
-    Output,
-    /// What the reverse pass needs.
-    Reverse,
-}
-
 /// a += b, at the machine's full width.
 fn add<T: Scalar>(a: &mut [T], b: &[T]) {
     vectorised(|| a.iter_mut().zip(b).for_each(|(x, y)| *x += *y));
@@ -109,11 +81,14 @@ fn groups<T>(
 pub(crate) struct Tape<T> {
     blocks: usize,
     input: Buffer<T>,
-    input_tangent: Buffer<T>,
+    input_tangents: Vec<Buffer<T>>,
     layers: Vec<LayerTape<T>>,
     bar: [Buffer<T>; 2],
-    tangent_bar: [Buffer<T>; 2],
-    with_tangent: bool,
+    /// Cotangents of the tangents, two arrays each.
+    tangent_bars: [Vec<Buffer<T>>; 2],
+    /// Ones that become σ' beside the slope, where σ'' is wanted alone; a bias that is thrown away.
+    scratch: Buffer<T>,
+    tangents: usize,
 }
 
 impl<T: Scalar> Tape<T> {
@@ -121,71 +96,75 @@ impl<T: Scalar> Tape<T> {
         Self {
             blocks: 0,
             input: Buffer::new(),
-            input_tangent: Buffer::new(),
+            input_tangents: Vec::new(),
             layers: mlp.layers().iter().map(|_| LayerTape::new()).collect(),
             bar: [Buffer::new(), Buffer::new()],
-            tangent_bar: [Buffer::new(), Buffer::new()],
-            with_tangent: false,
+            tangent_bars: [Vec::new(), Vec::new()],
+            scratch: Buffer::new(),
+            tangents: 0,
         }
     }
 
     /// Makes room for a chunk; allocates only where the chunk is larger than any before.
-    fn prepare(&mut self, mlp: &Mlp, blocks: usize, tangent: bool, keep: Keep) {
+    fn prepare(&mut self, mlp: &Mlp, blocks: usize, tangents: usize, keep: Keep) {
         self.blocks = blocks;
-        self.with_tangent = tangent;
+        self.tangents = tangents;
         let n = blocks * LANES;
         self.input.resize(mlp.inputs() * n);
-        if tangent {
-            self.input_tangent.resize(mlp.inputs() * n);
-        }
+        reserve(&mut self.input_tangents, tangents, mlp.inputs() * n);
         for (layer, tape) in mlp.layers().iter().zip(&mut self.layers) {
-            tape.value.resize(layer.outputs * n);
-            if keep == Keep::Reverse {
-                tape.slope.resize(layer.outputs * n);
+            let len = layer.outputs * n;
+            tape.value.resize(len);
+            if keep == Keep::Reverse || tangents > 0 {
+                tape.slope.resize(len);
             }
-            if tangent {
-                tape.slope.resize(layer.outputs * n);
-                tape.tangent.resize(layer.outputs * n);
-                tape.curve.resize(layer.outputs * n);
+            if tangents > 1 {
+                tape.bend.resize(len);
             }
+            reserve(&mut tape.tangents, tangents, len);
+            reserve(&mut tape.curves, tangents, len);
+        }
+        let widest = mlp
+            .layers()
+            .iter()
+            .map(|l| l.inputs.max(l.outputs))
+            .max()
+            .unwrap_or(0)
+            * n;
+        if tangents > 1 {
+            self.scratch.resize(widest);
         }
         if keep == Keep::Reverse {
-            let widest = mlp
-                .layers()
-                .iter()
-                .map(|l| l.inputs.max(l.outputs))
-                .max()
-                .unwrap_or(0)
-                * n;
             self.bar.iter_mut().for_each(|b| b.resize(widest));
-            if tangent {
-                self.tangent_bar.iter_mut().for_each(|b| b.resize(widest));
+            for bars in &mut self.tangent_bars {
+                reserve(bars, tangents, widest);
             }
         }
     }
 
-    /// Runs the network on a chunk `[block][input][lane]`, and on its tangent where one is given.
-    pub fn forward(
+    /// Runs the network on a chunk `[block][input][lane]`, and on as many tangents of it as asked for.
+    pub fn forward<'a>(
         &mut self,
         mlp: &Mlp,
         weights: &Weights<T>,
         x: &[T],
-        tangent: Option<&[T]>,
+        tangents: usize,
+        tangent: impl Fn(usize) -> &'a [T],
         keep: Keep,
     ) {
         let blocks = x.len() / (mlp.inputs() * LANES);
-        self.prepare(mlp, blocks, tangent.is_some(), keep);
+        self.prepare(mlp, blocks, tangents, keep);
         self.input.copy_from_slice(x);
-        if let Some(t) = tangent {
-            self.input_tangent.copy_from_slice(t);
+        for (k, array) in self.input_tangents[..tangents].iter_mut().enumerate() {
+            array.copy_from_slice(tangent(k));
         }
         let table = T::table();
         for (l, layer) in mlp.layers().iter().enumerate() {
             let (done, rest) = self.layers.split_at_mut(l);
             let tape = &mut rest[0];
             let (x, tx) = match done.last() {
-                Some(previous) => (&previous.value, &previous.tangent),
-                None => (&self.input, &self.input_tangent),
+                Some(previous) => (&previous.value, &previous.tangents),
+                None => (&self.input, &self.input_tangents),
             };
             for (i, o) in groups::<T>(blocks, layer.inputs, layer.outputs, layer.inputs) {
                 table.product(
@@ -194,28 +173,19 @@ impl<T: Scalar> Tape<T> {
                     &x[i.clone()],
                     &mut tape.value[o.clone()],
                 );
-                if tangent.is_some() {
+                for (tx, t) in tx.iter().zip(&mut tape.tangents).take(tangents) {
                     table.product(
                         &weights.forward[l],
                         Start::Zero,
                         &tx[i.clone()],
-                        &mut tape.tangent[o.clone()],
+                        &mut t[o.clone()],
                     );
-                    table.activate_tangent(
-                        layer.activation,
-                        &mut tape.value[o.clone()],
-                        &mut tape.slope[o.clone()],
-                        &mut tape.tangent[o.clone()],
-                        &mut tape.curve[o.clone()],
-                    );
-                    if layer.residual {
-                        add(&mut tape.tangent[o.clone()], &tx[i.clone()]);
-                    }
-                } else {
-                    let slope = (keep == Keep::Reverse).then(|| &mut tape.slope[o.clone()]);
-                    table.activate(layer.activation, &mut tape.value[o.clone()], slope);
                 }
+                tape.activate(layer.activation, &o, tangents, keep, &mut self.scratch);
                 if layer.residual {
+                    for (tx, t) in tx.iter().zip(&mut tape.tangents).take(tangents) {
+                        add(&mut t[o.clone()], &tx[i.clone()]);
+                    }
                     add(&mut tape.value[o], &x[i]);
                 }
             }
@@ -227,27 +197,33 @@ impl<T: Scalar> Tape<T> {
         self.layers.last().map_or(&[], |l| &l.value)
     }
 
-    /// Tangent of the output of the last forward pass.
-    pub fn output_tangent(&self) -> &[T] {
-        self.layers.last().map_or(&[], |l| &l.tangent)
+    /// Tangent `k` of the output of the last forward pass.
+    pub fn output_tangent(&self, k: usize) -> &[T] {
+        self.layers.last().map_or(&[], |l| &l.tangents[k])
     }
 
-    /// Output, its tangent (empty without one) and the cotangents of both to be filled in before [`Tape::reverse`].
+    /// Output, its first tangent (empty without one) and the cotangents of both to be filled in before [`Tape::reverse`].
     pub fn output_and_bars(&mut self) -> (&[T], &[T], &mut [T], &mut [T]) {
         let Some(last) = self.layers.last() else {
             return (&[], &[], &mut [], &mut []);
         };
         let n = last.value.len();
-        let (t, tangent_bar) = if self.with_tangent {
-            (&last.tangent[..], &mut self.tangent_bar[0][..n])
+        let (t, tangent_bar) = if self.tangents > 0 {
+            (&last.tangents[0][..], &mut self.tangent_bars[0][0][..n])
         } else {
             (&[][..], &mut [][..])
         };
         (&last.value, t, &mut self.bar[0][..n], tangent_bar)
     }
 
+    /// Cotangent of tangent `k` of the output, to be filled in before [`Tape::reverse`].
+    pub fn output_tangent_bar(&mut self, k: usize) -> &mut [T] {
+        let n = self.output().len();
+        &mut self.tangent_bars[0][k][..n]
+    }
+
     /// Reverse pass from the cotangents of the output. Adds to `gradient` (the network's own parameters); the
-    /// cotangents of the input follow from [`Tape::input_bars`] where `want_input`.
+    /// cotangents of the input follow from [`Tape::input_bar`] where `want_input`.
     pub fn reverse(
         &mut self,
         mlp: &Mlp,
@@ -255,61 +231,70 @@ impl<T: Scalar> Tape<T> {
         want_input: bool,
         gradient: &mut [T],
     ) {
-        let table = T::table();
+        let (table, tangents) = (T::table(), self.tangents);
         for (l, layer) in mlp.layers().iter().enumerate().rev() {
-            let n = layer.outputs * self.blocks * LANES;
             let (done, rest) = self.layers.split_at(l);
             let tape = &rest[0];
-            let (x, tx) = match done.last() {
-                Some(previous) => (&previous.value, &previous.tangent),
-                None => (&self.input, &self.input_tangent),
-            };
             let go_on = l > 0 || want_input;
             let [bar, next] = &mut self.bar;
-            let [tangent_bar, tangent_next] = &mut self.tangent_bar;
+            let [tangent_bars, tangents_next] = &mut self.tangent_bars;
             for (i, o) in groups::<T>(self.blocks, layer.inputs, layer.outputs, layer.outputs) {
                 // A residual layer hands its cotangent through beside the product.
                 let skip = go_on && layer.residual;
                 let start = if skip { Start::Output } else { Start::Zero };
                 if skip {
                     next[i.clone()].copy_from_slice(&bar[o.clone()]);
-                    if self.with_tangent {
-                        tangent_next[i.clone()].copy_from_slice(&tangent_bar[o.clone()]);
+                    for (next, bar) in tangents_next.iter_mut().zip(&*tangent_bars).take(tangents) {
+                        next[i.clone()].copy_from_slice(&bar[o.clone()]);
                     }
                 }
-                let tangents = self
-                    .with_tangent
-                    .then(|| (&mut tangent_bar[o.clone()], &tape.curve[o.clone()]));
-                table.activate_reverse(&mut bar[o.clone()], &tape.slope[o.clone()], tangents);
+                tape.activate_reverse(&o, bar, &mut tangent_bars[..tangents]);
                 if go_on {
                     let panels = &weights.reverse[l];
                     table.product(panels, start, &bar[o.clone()], &mut next[i.clone()]);
-                    if self.with_tangent {
-                        table.product(panels, start, &tangent_bar[o], &mut tangent_next[i]);
+                    for (next, bar) in tangents_next.iter_mut().zip(&*tangent_bars).take(tangents) {
+                        table.product(panels, start, &bar[o.clone()], &mut next[i.clone()]);
                     }
                 }
             }
-            let tangents = self.with_tangent.then(|| (&tangent_bar[..n], &tx[..]));
+            let (x, tx) = match done.last() {
+                Some(previous) => (&previous.value, &previous.tangents),
+                None => (&self.input, &self.input_tangents),
+            };
+            let n = layer.outputs * self.blocks * LANES;
+            let pair = |k: usize| (k < tangents).then(|| (&tangent_bars[k][..n], &tx[k][..]));
             let (head, bias) = gradient.split_at_mut(layer.bias_range().start);
-            table.weight_gradient(
-                &bar[..n],
-                x,
-                tangents,
-                &mut head[layer.weight_range().start..],
-                &mut bias[..layer.outputs],
-            );
+            let weight = &mut head[layer.weight_range().start..];
+            table.weight_gradient(&bar[..n], x, pair(0), weight, &mut bias[..layer.outputs]);
+            // Further tangents two at a time; they have no part in the bias.
+            for k in (1..tangents).step_by(2) {
+                let unused = &mut self.scratch[..layer.outputs];
+                if let Some((y, x)) = pair(k) {
+                    table.weight_gradient(y, x, pair(k + 1), weight, unused);
+                }
+            }
             if go_on {
                 self.bar.swap(0, 1);
-                self.tangent_bar.swap(0, 1);
+                self.tangent_bars.swap(0, 1);
             }
         }
     }
 
-    /// Cotangents of input and input tangent (empty without one) after [`Tape::reverse`] with `want_input`.
+    /// Cotangent of the input after [`Tape::reverse`] with `want_input`.
+    pub fn input_bar(&self) -> &[T] {
+        &self.bar[0][..self.input.len()]
+    }
+
+    /// Cotangent of tangent `k` of the input.
+    pub fn input_tangent_bar(&self, k: usize) -> &[T] {
+        &self.tangent_bars[0][k][..self.input.len()]
+    }
+
+    /// Cotangents of input and its first input tangent (empty without one), for one more sum into them.
     pub fn input_bars(&mut self) -> (&mut [T], &mut [T]) {
         let n = self.input.len();
-        let t = if self.with_tangent {
-            &mut self.tangent_bar[0][..n]
+        let t = if self.tangents > 0 {
+            &mut self.tangent_bars[0][0][..n]
         } else {
             &mut [][..]
         };
