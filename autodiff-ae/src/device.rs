@@ -9,6 +9,9 @@ use std::sync::Arc;
 pub enum Device {
     /// Cores of this machine.
     Cpu(CpuDevice),
+    /// A GPU of this machine.
+    #[cfg(feature = "cuda")]
+    Cuda(crate::cuda::CudaDevice),
 }
 
 /// A number of this machine's cores, with threads of their own. Cloning shares the threads.
@@ -56,6 +59,22 @@ impl Device {
         CpuDevice::new(threads).map(Self::Cpu)
     }
 
+    /// The GPU number `ordinal` of this machine, counted from 0.
+    ///
+    /// # Errors
+    /// [`Error::NoCudaDevice`], whose reason says what is missing: the feature `cuda`, the driver, NVRTC, or such a device;
+    /// [`Error::Cuda`] when the driver fails.
+    pub fn cuda(ordinal: usize) -> Result<Self, Error> {
+        #[cfg(feature = "cuda")]
+        return crate::cuda::CudaDevice::open(ordinal).map(Self::Cuda);
+        #[cfg(not(feature = "cuda"))]
+        Err(Error::NoCudaDevice {
+            reason: format!(
+                "device {ordinal} was asked for, but this was built without the feature `cuda`"
+            ),
+        })
+    }
+
     /// The best device of this machine.
     ///
     /// # Errors
@@ -70,14 +89,25 @@ impl Device {
     /// # Errors
     /// [`Error::Threads`] when the system refuses to start threads.
     pub fn auto_explained() -> Result<(Self, Option<String>), Error> {
-        let why = "built without the feature `cuda`: no GPU was looked for";
-        Ok((Self::cpu(0)?, Some(why.into())))
+        match Self::cuda(0) {
+            Ok(device) => Ok((device, None)),
+            Err(e) => Ok((Self::cpu(0)?, Some(e.to_string()))),
+        }
     }
 
     /// The device in a few words.
     pub fn describe(&self) -> String {
         match self {
             Self::Cpu(cpu) => format!("{} CPU thread(s), {:?}", cpu.threads(), Isa::detected()),
+            #[cfg(feature = "cuda")]
+            Self::Cuda(gpu) => {
+                let (major, minor) = gpu.compute_capability();
+                format!(
+                    "{} (CUDA device {}, compute capability {major}.{minor})",
+                    gpu.name(),
+                    gpu.ordinal()
+                )
+            }
         }
     }
 }
@@ -91,7 +121,18 @@ mod tests {
         let device = CpuDevice::new(2).unwrap();
         assert_eq!(device.threads(), 2);
         assert_eq!(device.run(rayon::current_num_threads), 2);
+    }
+
+    #[test]
+    fn auto_takes_the_gpu_or_says_why_not() {
         let (auto, why) = Device::auto_explained().unwrap();
-        assert!(auto.describe().contains("thread") || why.is_none());
+        match Device::cuda(0) {
+            Ok(gpu) => assert_eq!((auto.describe(), why), (gpu.describe(), None)),
+            Err(e @ Error::NoCudaDevice { .. }) => {
+                assert!(matches!(auto, Device::Cpu(_)) && auto.describe().contains("thread"));
+                assert_eq!(why, Some(e.to_string()));
+            }
+            Err(other) => panic!("{other}"),
+        }
     }
 }

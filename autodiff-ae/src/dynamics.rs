@@ -51,8 +51,16 @@ pub trait LatentDynamics<T: Scalar>: Send + Sync {
         c_bar: &mut [[T; LANES]],
     );
 
-    /// CUDA source of the same right-hand side, spliced into the kernels of the CUDA device: the two device functions
-    /// `latent_value` and `latent_vjp`. `None`, the default, for one that runs on the CPU alone.
+    /// The same right-hand side for the CUDA device, one sample at a time, as source that the kernel builder puts into
+    /// its kernels; `None`, the default, keeps training on the CPU. It defines, with `real` the kernel's `float` or `double`,
+    ///
+    /// ```text
+    /// __device__ inline void latent_value(const real* p, const real* z, const real* c, real* g);
+    /// __device__ inline void latent_vjp(const real* p, const real* z, const real* c, const real* g_bar,
+    ///                                   real* z_bar, real* p_bar, real* c_bar);
+    /// ```
+    ///
+    /// the first writing `g`, the second adding to `z_bar`, `p_bar` and `c_bar`.
     fn cuda_source(&self) -> Option<String> {
         None
     }

@@ -118,6 +118,43 @@ pub enum Error {
         /// Type in the file.
         found: String,
     },
+    /// There is no CUDA device to work on.
+    #[error("no CUDA device: {reason}")]
+    NoCudaDevice {
+        /// What is missing.
+        reason: String,
+    },
+    /// The latent right-hand side cannot be run on a CUDA device.
+    #[error(
+        "the latent right-hand side has no CUDA source; train it on the CPU or implement `cuda_source`"
+    )]
+    NoCudaSource,
+    /// A call of the CUDA driver or one of its libraries failed.
+    #[error("CUDA: {what}: {reason}")]
+    Cuda {
+        /// What was tried.
+        what: &'static str,
+        /// What the library said.
+        reason: String,
+    },
+    /// A kernel does not compile.
+    #[error("kernel {name} does not compile: {log}")]
+    Kernel {
+        /// Which kernel.
+        name: String,
+        /// What the compiler said.
+        log: String,
+    },
+    /// A model does not fit a block's shared memory.
+    #[error(
+        "a model of {needed} bytes of shared memory does not fit the {available} bytes of a block"
+    )]
+    SharedMemory {
+        /// Bytes needed at least.
+        needed: usize,
+        /// Bytes that a block may take.
+        available: usize,
+    },
     /// An entry of the metadata is missing or cannot be read.
     #[error("{path}: metadata `{key}`: {reason}")]
     Metadata {

@@ -5,6 +5,8 @@ mod autoencoder;
 mod batch;
 mod buffer;
 pub mod checkpoint;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod device;
 mod dynamics;
 mod error;

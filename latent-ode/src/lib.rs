@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod atomic;
+mod cuda_source;
 mod dataset;
 mod error;
 mod evaluation;

@@ -305,6 +305,10 @@ impl<T: Number> LatentDynamics<T> for MassAction {
             p_bar[j] += lane_sum(lanes) * self.coefficients.slope(k[j])
         });
     }
+
+    fn cuda_source(&self) -> Option<String> {
+        Some(crate::cuda_source::mass_action(self))
+    }
 }
 
 /// Mass action with given rate coefficients: what the solvers integrate, in normalised time.

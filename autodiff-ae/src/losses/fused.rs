@@ -205,7 +205,7 @@ impl Autoencoder {
     }
 
     /// What turns plain sums over components and samples into the losses.
-    fn norms(&self, config: &LossConfig, samples: usize) -> [f64; 4] {
+    pub(crate) fn norms(&self, config: &LossConfig, samples: usize) -> [f64; 4] {
         let n = samples as f64;
         let (f, z) = match config.reduction {
             Reduction::Mean => (self.features() as f64, self.latent_dim() as f64),
