@@ -49,6 +49,14 @@ pub enum Error {
         /// The formats that are known, separated by commas.
         known: String,
     },
+    /// A text that is larger than any network.
+    #[error("{file}: more than {limit} bytes, no network is that large")]
+    TooLarge {
+        /// The file.
+        file: String,
+        /// The largest size that is read \[bytes\].
+        limit: u64,
+    },
     /// A text that cannot be read as the name of a species.
     #[error("{name:?} is not the name of a species: {reason}")]
     SpeciesName {

@@ -27,10 +27,13 @@ pub use embedded::{EMBEDDED, embedded};
 pub use environment::{Environment, YEAR};
 pub use error::{Error, Position};
 pub use expression::{Expression, Language};
-pub use format::{Format, parse_network, read_network};
+pub use format::{
+    Format, parse_network, parse_network_as, read_network, read_network_as,
+    read_network_with_species,
+};
 pub use kinetics::{Kinetics, LaneKinetics, Workspace};
 pub use nalgebra_sparse;
-pub use network::{Network, SkippedLines, UnsupportedRow};
+pub use network::{Network, Remark, SkippedLines, UnsupportedRow};
 #[cfg(feature = "ode")]
 pub use ode::{KineticsBatch, KineticsLanes, TrackedKinetics, TrackedLanes};
 pub use operations::Merged;

@@ -21,6 +21,17 @@ pub struct UnsupportedRow {
     pub reason: String,
 }
 
+/// A row of a file of which its reader has something to say: what it contradicts, how it was taken.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Remark {
+    /// Line of the file, from 1.
+    pub line: usize,
+    /// The row as text.
+    pub text: String,
+    /// What there is to say.
+    pub remark: String,
+}
+
 /// Lines of a file that hold no reaction and no species.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct SkippedLines {
@@ -39,6 +50,9 @@ pub(crate) struct Origin {
     pub unsupported: Vec<UnsupportedRow>,
     /// Lines that are not reactions, by class.
     pub skipped: Vec<SkippedLines>,
+    pub remarks: Vec<Remark>,
+    /// Abundances relative to hydrogen nuclei, one per species, if the file gives them.
+    pub abundances: Option<Vec<f64>>,
 }
 
 impl Origin {
@@ -101,7 +115,7 @@ impl Network {
                 format: None,
                 rows: reactions.len(),
                 unsupported,
-                skipped: Vec::new(),
+                ..Origin::default()
             },
             species,
             reactions,
@@ -180,6 +194,19 @@ impl Network {
     #[must_use]
     pub fn skipped(&self) -> &[SkippedLines] {
         &self.origin.skipped
+    }
+
+    /// Rows that their reader took otherwise than one of their columns says, with the reason.
+    #[must_use]
+    pub fn remarks(&self) -> &[Remark] {
+        &self.origin.remarks
+    }
+
+    /// Initial abundances relative to hydrogen nuclei, one per species, where the file gives them
+    /// (the species list of 3D-PDR).
+    #[must_use]
+    pub fn initial_abundances(&self) -> Option<&[f64]> {
+        self.origin.abundances.as_deref()
     }
 
     /// Cosmic-ray ionisation rates ζ₀ [s⁻¹] for which the parameters are quoted

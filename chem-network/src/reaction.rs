@@ -63,6 +63,33 @@ kinds! {
     ElectronAttachment = "electron-attachment",
     /// Ionisation and dissociation by the interstellar radiation field (OSU type 13).
     Photo = "photo",
+    /// Ionisation and dissociation by photons that cosmic rays induce, where a file tells them from
+    /// [`Self::CosmicRay`] (KIDA `CRP`, UMIST `CRPHOT`).
+    CosmicRayPhoton = "cosmic-ray-photon",
+    /// An electron ionises or dissociates and goes on.
+    ElectronImpact = "electron-impact",
+    /// Ionisation and dissociation by X-rays.
+    XRay = "x-ray",
+    /// Ionisation by the electrons that X-rays set free.
+    XRaySecondary = "x-ray-secondary",
+    /// Ionisation and dissociation by photons that X-rays induce.
+    XRayPhoton = "x-ray-photon",
+    /// Ionisation and dissociation by the Lyman α photons that X-rays induce.
+    XRayLymanAlpha = "x-ray-lyman-alpha",
+    /// A gas species sticks to a grain.
+    FreezeOut = "freeze-out",
+    /// Thermal desorption from ice.
+    ThermalDesorption = "thermal-desorption",
+    /// Desorption by the energy of H2 formation.
+    H2FormationDesorption = "h2-formation-desorption",
+    /// Desorption by the heat of cosmic rays.
+    CosmicRayDesorption = "cosmic-ray-desorption",
+    /// Desorption by ultraviolet photons.
+    PhotoDesorption = "photo-desorption",
+    /// Reaction on the surface or in the bulk of ice.
+    Surface = "surface",
+    /// Exchange between surface and bulk of ice.
+    IceExchange = "ice-exchange",
 }
 
 /// One reaction of a network; species are indices into [`Network::species`](crate::Network::species).

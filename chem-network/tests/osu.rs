@@ -273,7 +273,7 @@ fn what_is_no_network_file() {
     ] {
         let error = parse_network(text, "x.dat").unwrap_err();
         assert!(matches!(error, Error::UnknownFormat { .. }), "{error}");
-        assert!(error.to_string().contains("osu, native"), "{error}");
+        assert!(error.to_string().contains("osu, kida, "), "{error}");
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.osu");

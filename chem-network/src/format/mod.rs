@@ -1,14 +1,20 @@
 //! Network files: one module per format, and the detection of a format from the content.
 
+pub mod kida;
 pub mod krome;
+mod line;
 pub mod native;
 pub mod osu;
-
-use std::io::Read;
-use std::path::Path;
+pub mod pdr;
+mod read;
+mod rows;
+pub mod uclchem;
+pub mod umist;
 
 use crate::error::Error;
 use crate::network::Network;
+
+pub use read::{read_network, read_network_as, read_network_with_species};
 
 /// Formats of network files that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -17,22 +23,43 @@ use crate::network::Network;
 pub enum Format {
     /// Fixed columns of the Ohio State University networks: [`osu`].
     Osu,
+    /// Fixed columns of the KIDA database: [`kida`].
+    Kida,
+    /// Colon-separated rows of the UMIST Database for Astrochemistry: [`umist`].
+    Umist,
     /// Rows with Fortran rate expressions: [`krome`].
     Krome,
+    /// Comma-separated rows of UCLCHEM: [`uclchem`].
+    Uclchem,
+    /// Rates and species of 3D-PDR: [`pdr`].
+    #[serde(rename = "3dpdr")]
+    Pdr,
     /// The crate's own readable format: [`native`].
     Native,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: &'static [Self] = &[Self::Osu, Self::Krome, Self::Native];
+    pub const ALL: &'static [Self] = &[
+        Self::Osu,
+        Self::Kida,
+        Self::Umist,
+        Self::Krome,
+        Self::Uclchem,
+        Self::Pdr,
+        Self::Native,
+    ];
 
-    /// Its name: `osu`, `krome`, `native`.
+    /// Its name: `osu`, `kida`, `umist`, `krome`, `uclchem`, `3dpdr`, `native`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Osu => "osu",
+            Self::Kida => "kida",
+            Self::Umist => "umist",
             Self::Krome => "krome",
+            Self::Uclchem => "uclchem",
+            Self::Pdr => "3dpdr",
             Self::Native => "native",
         }
     }
@@ -46,18 +73,34 @@ impl Format {
             .find(|format| format.name() == name)
     }
 
-    /// Recognises a format by the beginning of a text.
+    /// Recognises a format by the beginning of a text (its first MiB at most, its first 40 lines
+    /// that are no comments). At most one format recognises a text that is in one.
     #[must_use]
     pub fn detect(text: &str) -> Option<Self> {
-        if native::recognises(text) {
-            Some(Self::Native)
-        } else if osu::recognises(text) {
-            Some(Self::Osu)
-        } else if krome::recognises(text) {
-            Some(Self::Krome)
-        } else {
-            None
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|format| format.recognises(text))
+    }
+
+    /// Whether a text begins like a file of this format.
+    #[must_use]
+    pub fn recognises(self, text: &str) -> bool {
+        match self {
+            Self::Osu => osu::recognises(text),
+            Self::Kida => kida::recognises(text),
+            Self::Umist => umist::recognises(text),
+            Self::Krome => krome::recognises(text),
+            Self::Uclchem => uclchem::recognises(text),
+            Self::Pdr => pdr::recognises(text),
+            Self::Native => native::recognises(text),
         }
+    }
+
+    /// Names of all formats, separated by commas.
+    fn known() -> String {
+        let names: Vec<&str> = Self::ALL.iter().map(|format| format.name()).collect();
+        names.join(", ")
     }
 }
 
@@ -67,62 +110,45 @@ impl std::fmt::Display for Format {
     }
 }
 
-/// Reads a network file, its format detected from the content; a gzipped file is unpacked.
-///
-/// # Errors
-/// [`Error::Io`], [`Error::UnknownFormat`], and what [`parse_network`] finds.
-pub fn read_network(path: impl AsRef<Path>) -> Result<Network, Error> {
-    let path = path.as_ref();
-    let io = |source| Error::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let mut bytes = std::fs::read(path).map_err(io)?;
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        let mut unpacked = Vec::new();
-        flate2::read::MultiGzDecoder::new(&bytes[..])
-            .read_to_end(&mut unpacked)
-            .map_err(io)?;
-        bytes = unpacked;
-    }
-    let name = path.display().to_string();
-    let text = utf8(&bytes, &name)?;
-    parse_network(text, &name)
-}
-
 /// Reads a network from a text, its format detected; `file` is the name that errors show.
 ///
 /// # Errors
 /// [`Error::UnknownFormat`], and what the reader of the format finds, with line and column.
 pub fn parse_network(text: &str, file: &str) -> Result<Network, Error> {
     match Format::detect(text) {
-        Some(Format::Native) => native::parse(text, file),
-        Some(Format::Osu) => osu::parse(text, file),
-        Some(Format::Krome) => krome::parse(text, file),
-        None => Err(Error::UnknownFormat {
-            file: file.to_owned(),
-            known: Format::ALL
-                .iter()
-                .map(|f| f.name())
-                .collect::<Vec<_>>()
-                .join(", "),
-        }),
+        Some(format) => parse_network_as(text, file, format),
+        None => Err(unknown(text, file)),
     }
 }
 
-/// The bytes as text, or the position of the first byte that is none.
-fn utf8<'a>(bytes: &'a [u8], file: &str) -> Result<&'a str, Error> {
-    std::str::from_utf8(bytes).map_err(|error| {
-        let good = &bytes[..error.valid_up_to()];
-        let line = good.iter().filter(|&&b| b == b'\n').count() + 1;
-        let start = good
-            .iter()
-            .rposition(|&b| b == b'\n')
-            .map_or(0, |at| at + 1);
-        let column = String::from_utf8_lossy(&good[start..]).chars().count() + 1;
-        let found = format!("byte 0x{:02x}", bytes[error.valid_up_to()]);
-        Error::syntax(file, line, column, found, "UTF-8 text")
-    })
+/// Reads a network from a text of this format; `file` is the name that errors show.
+///
+/// # Errors
+/// What the reader of the format finds, with line and column.
+pub fn parse_network_as(text: &str, file: &str, format: Format) -> Result<Network, Error> {
+    match format {
+        Format::Osu => osu::parse(text, file),
+        Format::Kida => kida::parse(text, file),
+        Format::Umist => umist::parse(text, file),
+        Format::Krome => krome::parse(text, file),
+        Format::Uclchem => uclchem::parse(text, file),
+        Format::Pdr => pdr::parse(text, file),
+        Format::Native => native::parse(text, file),
+    }
+}
+
+/// The error of a text that no format recognises.
+fn unknown(text: &str, file: &str) -> Error {
+    if pdr::recognises_species(text) {
+        let found = text.lines().next().unwrap_or_default();
+        let expected = "reactions: this is a list of species of 3D-PDR, read with the rates beside it \
+                        (rates_*.d)";
+        return Error::syntax(file, 1, 1, found, expected);
+    }
+    Error::UnknownFormat {
+        file: file.to_owned(),
+        known: Format::known(),
+    }
 }
 
 /// `osu_09_2008` of `some/folder/osu_09_2008.osu.gz`: names a file in the source of a reaction.

@@ -19,6 +19,7 @@
 
 use std::collections::HashMap;
 
+use super::line::{fortran, head, lines, mostly};
 use super::{Format, stem};
 use crate::element::Element;
 use crate::error::Error;
@@ -52,13 +53,9 @@ const KINDS: [ReactionKind; 14] = [
 /// Whether a text begins like an OSU file: most of its first lines are species or reaction lines.
 #[must_use]
 pub fn recognises(text: &str) -> bool {
-    let first = text.lines().filter(|line| !is_comment(line)).take(40);
-    let (mut all, mut known) = (0, 0);
-    for line in first {
-        all += 1;
-        known += usize::from(looks_like_species(line) || looks_like_reaction(line));
-    }
-    all > 0 && 2 * known > all
+    mostly(head(text, is_comment), |line| {
+        looks_like_species(line) || looks_like_reaction(line)
+    })
 }
 
 fn is_comment(line: &str) -> bool {
@@ -76,7 +73,7 @@ fn looks_like_species(line: &str) -> bool {
 }
 
 fn looks_like_reaction(line: &str) -> bool {
-    let number = |from, to| columns(line, from, to).trim().parse::<f64>().is_ok();
+    let number = |from, to| fortran(columns(line, from, to).trim()).is_some();
     number(64, 73) && number(73, 82) && number(82, 91)
 }
 
@@ -93,11 +90,17 @@ pub fn parse(text: &str, file: &str) -> Result<Network, Error> {
         by_spelling: HashMap::new(),
         reactions: Vec::new(),
         unsupported: Vec::new(),
+        origin: Origin::default(),
     };
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim_end_matches('\r');
-        if !is_comment(line) {
-            reader.line(number + 1, line)?;
+    for line in lines(text, file) {
+        let line = line?;
+        if line.text.trim().is_empty() {
+            reader.origin.skip("blank line");
+        } else if is_comment(line.text) {
+            reader.origin.skip("comment");
+        } else {
+            line.printable_ascii()?;
+            reader.line(line.number, line.text)?;
         }
     }
     let rows = reader.reactions.len();
@@ -109,7 +112,7 @@ pub fn parse(text: &str, file: &str) -> Result<Network, Error> {
         format: Some(Format::Osu),
         rows,
         unsupported,
-        skipped: Vec::new(),
+        ..reader.origin
     };
     Ok(network)
 }
@@ -121,16 +124,11 @@ struct Reader<'a> {
     by_spelling: HashMap<String, usize>,
     reactions: Vec<Reaction>,
     unsupported: Vec<UnsupportedRow>,
+    origin: Origin,
 }
 
 impl Reader<'_> {
     fn line(&mut self, number: usize, line: &str) -> Result<(), Error> {
-        if let Some(at) = line.find(|c: char| !(' '..='~').contains(&c)) {
-            let column = line[..at].chars().count() + 1;
-            let found = line[at..].chars().take(1).collect::<String>();
-            let expected = "a printable ASCII character (columns are fixed)";
-            return Err(Error::syntax(self.file, number, column, found, expected));
-        }
         if looks_like_species(line) {
             self.species_line(number, line)
         } else {
@@ -320,10 +318,10 @@ impl Reader<'_> {
 
     fn parameter(&self, number: usize, line: &str, from: usize, name: &str) -> Result<f64, Error> {
         let text = columns(line, from, from + 9);
-        let value: Option<f64> = text.trim().parse().ok();
+        let value = fortran(text.trim());
         let negative = name == "α" && value.is_some_and(|v| v < 0.0);
         match value {
-            Some(value) if value.is_finite() && !negative => Ok(value),
+            Some(value) if !negative => Ok(value),
             _ => {
                 let sign = if name == "α" { ", 0 or more" } else { "" };
                 let expected = format!("rate parameter {name}, a finite number{sign}");
@@ -352,7 +350,7 @@ impl Reader<'_> {
                 if row.trim().parse::<u32>().is_err() {
                     return refuse(rest, "the running number of the reaction");
                 }
-                if !factor.trim().is_empty() && factor.trim().parse::<f64>().is_err() {
+                if !factor.trim().is_empty() && fortran(factor.trim()).is_none() {
                     return refuse(factor, "an uncertainty factor");
                 }
                 Ok(())
