@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use chem_network::{Environment, Format, Kinetics, Network, RateLaw, read_network};
+use chem_network::{
+    Environment, Extrapolation, Format, Kinetics, Network, RateLaw, RateOptions, read_network,
+};
 use serde_json::Value;
 
 fn shared(name: &str) -> Option<PathBuf> {
@@ -115,7 +117,9 @@ fn the_rates_of_uclchem_are_not_zero() {
         .with_h2_column(1e20)
         .with_co_column(1e15)
         .with_c_column(1e16);
-    let options = chem_network::RateOptions::default().with_co_shielding(|_, _| 0.5);
+    let options = RateOptions::default()
+        .with_co_shielding(|_, _| 0.5)
+        .with_extrapolation(Extrapolation::Extrapolate);
     let kinetics = Kinetics::with_options(&gas, &cloud, options).unwrap();
     for (j, k) in kinetics.rate_coefficients().iter().enumerate() {
         let text = gas.reaction_text(j);
@@ -127,6 +131,15 @@ fn the_rates_of_uclchem_are_not_zero() {
         });
         assert!(steep || *k > 0.0, "{text}: {k}");
     }
+    // Outside its range the file allows no rate: C + CH2 -> CH + CH begins at 1000 K.
+    let options = RateOptions::default().with_co_shielding(|_, _| 0.5);
+    let strict = Kinetics::with_options(&gas, &cloud, options).unwrap();
+    let k = |text: &str| {
+        let j = (0..gas.reactions().len()).find(|&j| gas.reaction_text(j) == text);
+        strict.rate_coefficients()[j.unwrap()]
+    };
+    assert_eq!(k("C + CH2 -> CH + CH"), 0.0);
+    assert!(k("CO -> O + C") > 0.0 && k("H + H -> H2") > 0.0);
     // Ionisation by cosmic rays scales with the rate for which the file is made: H, 0.46 per zeta.
     let h = (0..gas.reactions().len())
         .find(|&j| gas.reaction_text(j) == "H -> H+ + e-")

@@ -3,8 +3,8 @@
 //!
 //! Three reactants of ten characters in columns 1–34, five products in 35–91, a blank behind each;
 //! then, with a blank between them, A (91–100), B (102–111), C (113–122), the uncertainty F (124–131),
-//! g (133–140) and its kind (142–145: logn, norm, logu, unif), itype (147–148), Tmin and Tmax
-//! (150–155, 157–162), the formula (164–165), the number of the reaction (167–171), the number of
+//! g (133–140) and its kind (142–145: logn, norm, logu, unif), itype (147–149), Tmin and Tmax
+//! (151–155, 157–162), the formula (164–165), the number of the reaction (167–171), the number of
 //! the fit (173) and the recommendation (175–176), the last two optional. Letters of the kind and of
 //! names may be upper or lower case. A line that is blank or begins with `!` is a comment.
 //!
@@ -42,8 +42,8 @@ const NUMBERS: [(usize, usize, &str); 5] = [
     (132, 140, "the uncertainty's g"),
 ];
 const UNCERTAINTY: (usize, usize) = (141, 145);
-const ITYPE: (usize, usize) = (146, 148);
-const T_MIN: (usize, usize) = (149, 155);
+const ITYPE: (usize, usize) = (146, 149);
+const T_MIN: (usize, usize) = (150, 155);
 const T_MAX: (usize, usize) = (156, 162);
 const FORMULA: (usize, usize) = (163, 165);
 const NUMBER: (usize, usize) = (166, 171);
@@ -51,7 +51,7 @@ const FIT: (usize, usize) = (172, 173);
 const RECOMMENDATION: (usize, usize) = (174, 176);
 /// Columns that are blank in every row.
 const SEPARATORS: [usize; 20] = [
-    10, 21, 32, 33, 44, 55, 66, 77, 88, 89, 100, 111, 122, 131, 140, 145, 148, 155, 162, 165,
+    10, 21, 32, 33, 44, 55, 66, 77, 88, 89, 100, 111, 122, 131, 140, 145, 149, 155, 162, 165,
 ];
 
 /// Whether a text begins like a KIDA file: most of its first rows have numbers and the kind of

@@ -16,11 +16,11 @@
 //! | `H2FORM` | H2 on grains after Cazaux & Tielens (2002) |
 //! | `FREEZE`, `THERM`, `DESOH2`, `DESCR`, `DEUVCR`, `ER`, `ERDES`, `LH`, `LHDES`, `BULKSWAP`, `SURFSWAP`, `GAR`, … | kept as [`RateLaw::Unsupported`] under their names |
 //!
-//! Consecutive rows of one reaction with different ranges are fits of it. The reduced mass is checked
-//! and not kept, nor is the permission to extrapolate:
-//! [`RateOptions::extrapolation`](crate::RateOptions) decides for all reactions (UCLCHEM itself
-//! takes 0 outside where the file says `False`). A row without a product (`E-,FREEZE`) is no reaction
-//! and counted among the [skipped lines](crate::Network::skipped).
+//! Consecutive rows of one reaction with different ranges are fits of it. Outside its range a rate is
+//! 0 unless the last field is `True`, as in UCLCHEM; the caller may say otherwise
+//! ([`RateOptions::extrapolation`](crate::RateOptions)). The shielded photoreactions and `H2FORM`
+//! have no range. The reduced mass is checked and not kept. A row without a product (`E-,FREEZE`) is
+//! no reaction and counted among the [skipped lines](crate::Network::skipped).
 
 use super::line::{Line, head, lines, mostly};
 use super::rows::{Agent, Rows, range};
@@ -28,7 +28,7 @@ use super::umist::REFERENCE;
 use super::{Format, stem};
 use crate::error::Error;
 use crate::network::Network;
-use crate::rate::{Fit, GrainH2, RateLaw};
+use crate::rate::{Extrapolation, Fit, GrainH2, RateLaw};
 use crate::reaction::ReactionKind;
 
 const EMPTY: &str = "NAN";
@@ -162,9 +162,11 @@ impl Reader<'_> {
         if let Some(mass) = fields.get(12) {
             line.not_negative(mass, "the reduced mass")?;
         }
-        if let Some(flag) = fields.get(13).filter(|f| !matches!(**f, "True" | "False")) {
-            return Err(line.error(flag, "True or False (whether to extrapolate)"));
-        }
+        let outside = match fields.get(13).copied() {
+            None | Some("False") => Extrapolation::Zero,
+            Some("True") => Extrapolation::Extrapolate,
+            Some(flag) => return Err(line.error(flag, "True or False (whether to extrapolate)")),
+        };
         self.rows.origin.rows += 1;
         if products.is_empty() {
             if !leaving.is_empty() || found.is_none() {
@@ -174,11 +176,18 @@ impl Reader<'_> {
             return Ok(());
         }
         let law = self.law(line, found, &reactants, &products, [alpha, beta, gamma]);
-        self.push((reactants, products, found), Fit::new(law, range));
+        let fit = match law {
+            RateLaw::PhotoH2 { .. }
+            | RateLaw::PhotoCo { .. }
+            | RateLaw::PhotoC { .. }
+            | RateLaw::GrainH2(_) => law.into(),
+            law => Fit::new(law, range),
+        };
+        self.push((reactants, products, found), fit, outside);
         Ok(())
     }
 
-    fn push(&mut self, identity: Identity, fit: Fit) {
+    fn push(&mut self, identity: Identity, fit: Fit, outside: Extrapolation) {
         let same = self.last.as_ref() == Some(&identity);
         if let (true, Some((_, fits))) = (same, self.rows.last())
             && fits.iter().all(|other| other.range != fit.range)
@@ -197,6 +206,7 @@ impl Reader<'_> {
         };
         let number = self.rows.origin.rows;
         self.rows.reaction(reactants, products, fit, kind, number);
+        self.rows.outside(outside);
         self.last = Some(identity);
     }
 

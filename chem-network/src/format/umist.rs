@@ -3,7 +3,8 @@
 //!
 //! Fields separated by colons: number, type, two reactants, four products, the number n of fits, and
 //! n times α, β, γ, Tmin, Tmax, source (letter), accuracy (letter), reference and remark; the last
-//! two may stand in double quotes and then hold colons. Behind the fits there may be empty fields.
+//! two may stand in double quotes and then hold colons. Behind the fits there may be empty fields
+//! and a comment that begins with `!` (kept as a [remark](crate::Network::remarks)).
 //! A line that is blank or begins with `#` is a comment.
 //!
 //! | type | law |
@@ -157,10 +158,12 @@ fn row(rows: &mut Rows<'_>, line: &Line<'_>) -> Result<(), Error> {
         }
     }
     if let Some(more) = rest.iter().skip(PER_FIT * count).find(|f| !f.is_empty()) {
-        return Err(line.error(
-            more,
-            format!("no more than {count} fits of {PER_FIT} fields"),
-        ));
+        if !more.trim_start().starts_with('!') {
+            let expected =
+                format!("no more than {count} fits of {PER_FIT} fields, or `!` and a comment");
+            return Err(line.error(more, expected));
+        }
+        rows.remark(line, format!("the file comments: {}", more.trim()));
     }
     rows.origin.rows += 1;
     Ok(())
