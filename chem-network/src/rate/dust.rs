@@ -29,7 +29,7 @@ const CURVE: [(f64, f64); 24] = [
     (5500.0, 1.0),
 ];
 
-/// τ(λ)/τ(V) of dust at a wavelength [Å], linear between the values of Savage & Mathis (1979);
+/// τ(λ)/τ(V) of dust at a wavelength λ \[Å\], linear between the values of Savage & Mathis (1979);
 /// constant beyond 910 and 5500 Å.
 #[must_use]
 pub fn extinction_ratio(wavelength: f64) -> f64 {
@@ -44,7 +44,7 @@ pub fn extinction_ratio(wavelength: f64) -> f64 {
     }
 }
 
-/// Attenuation S(A_V, λ) of radiation of wavelength λ [Å] behind a plane layer of dust of visual
+/// Attenuation S(A_V, λ) of radiation of wavelength λ \[Å\] behind a plane layer of dust of visual
 /// extinction A_V \[mag\], scattering included (albedo 0.3, mean cosine 0.8): Wagenblast & Hartquist
 /// (1989, MNRAS 237, 1019) after Flannery, Roberge & Rybicki (1980, ApJ 236, 598).
 ///

@@ -48,7 +48,7 @@ fn h2_part(h2_column: f64, temperature: f64) -> f64 {
     0.9 * temperature.powf(0.27) * (h2_column / 1.59e21).powf(0.45)
 }
 
-/// Mean wavelength λ̄ [Å] of the lines that dissociate CO at column densities N(CO), N(H2) [cm⁻²]
+/// Mean wavelength λ̄ \[Å\] of the lines that dissociate CO at column densities N(CO), N(H2) [cm⁻²]
 /// (van Dishoeck & Black 1988, ApJ 334, 771, equation 4), between the bands at 913.6 and 1076.1 Å.
 #[must_use]
 pub fn co_mean_wavelength(co_column: f64, h2_column: f64) -> f64 {

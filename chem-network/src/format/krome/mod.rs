@@ -70,5 +70,20 @@ fn is_row(line: &str) -> bool {
         .into_iter()
         .flatten()
         .all(|cell| columns::end(cell).is_some());
-    index && range && cells.next().is_some_and(|rate| !rate.trim().is_empty())
+    index && range && cells.next().is_some_and(is_rate)
+}
+
+/// Whether the last cell is one expression: commas stand inside parentheses alone (rows of 3D-PDR
+/// have more cells).
+fn is_rate(text: &str) -> bool {
+    let mut depth = 0usize;
+    let commas_inside = text.bytes().all(|byte| {
+        match byte {
+            b'(' => depth += 1,
+            b')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        byte != b',' || depth > 0
+    });
+    commas_inside && !text.trim().is_empty()
 }
