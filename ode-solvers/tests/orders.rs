@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use stiff_ode_solvers::problems::Kepler;
 use stiff_ode_solvers::{
-    Jacobian, Kvaerno5, Options, Rodas5p, Solution, SparsityPattern, System, Tsit5, solve,
+    Bdf, Jacobian, Kvaerno5, Options, Rodas5p, Solution, SparsityPattern, System, Tsit5, solve,
 };
 
 /// A non-linear, non-autonomous system with solution (sin t + 2, cos t + 2).
@@ -107,6 +107,55 @@ fn kvaerno5_has_order_5_and_dense_order_4() {
     check(16, 2.0, exact, |o| {
         solve(&Swing, &Kvaerno5, (0.0, 2.0), &exact(0.0), o).unwrap()
     });
+}
+
+/// A stiff, non-linear system that rests until t = 0 and then follows t⁷/(1 + t⁷): formulae of several steps find the past they assume.
+struct Awakening;
+impl Awakening {
+    fn path(t: f64) -> (f64, f64) {
+        let p = t.powi(7);
+        (p / (1.0 + p), 7.0 * t.powi(6) / (1.0 + p).powi(2))
+    }
+    fn exact(t: f64) -> [f64; 2] {
+        let (x, _) = Self::path(t);
+        [x, 1.0 - 0.5 * x * x]
+    }
+}
+impl System for Awakening {
+    fn dim(&self) -> usize {
+        2
+    }
+    fn rhs(&self, t: f64, y: &[f64], d: &mut [f64]) {
+        let (x, slope) = Self::path(t);
+        d[0] = slope * (1.0 + y[0] - x) - 2.0 * (y[0] - x);
+        d[1] = -y[0] * slope - 30.0 * (y[1] - 1.0 + 0.5 * y[0] * y[0]);
+    }
+}
+impl Jacobian for Awakening {
+    fn sparsity(&self) -> SparsityPattern {
+        SparsityPattern::dense(2)
+    }
+    fn jacobian(&self, t: f64, y: &[f64], j: &mut [f64]) {
+        let (_, slope) = Self::path(t);
+        j.copy_from_slice(&[slope - 2.0, -slope - 30.0 * y[0], 0.0, -30.0]);
+    }
+}
+
+#[test]
+fn bdf_has_each_of_its_orders_and_dense_output_of_the_same() {
+    for order in 1..=5 {
+        let run = |o: &Options| {
+            let method = Bdf::of_order(order);
+            solve(&Awakening, &method, (0.0, 2.0), &Awakening::exact(0.0), o).unwrap()
+        };
+        let table = [128, 256].map(|n| errors(n, 2.0, Awakening::exact, run));
+        let observed = |a: f64, b: f64| (a / b).log2();
+        let steps = observed(table[0].0, table[1].0);
+        let dense = observed(table[0].1, table[1].1);
+        println!("order {order}: {table:?} {steps:.2}, dense {dense:.2}");
+        assert!((steps - order as f64).abs() < 0.2, "{order}: {steps}");
+        assert!((dense - order as f64).abs() < 0.2, "{order}: dense {dense}");
+    }
 }
 
 /// The same system without its ∂f/∂t, which is then differenced.

@@ -4,12 +4,15 @@
 //! |---|---|---|---|
 //! | [`Rodas5p`] | stiff systems: chemical kinetics and almost anything else with a Jacobian at hand | 5(4), L-stable | 4 |
 //! | [`Kvaerno5`] | stiff systems whose solves are differentiated, or with an approximate Jacobian | 5(4), A- and L-stable | 4 |
+//! | [`Bdf`] | large stiff systems at loose tolerances; one lane | 1 to 5, A(α)-stable | the order in use |
 //! | [`Tsit5`] | systems that are not stiff, and solves that are differentiated in reverse | 5(4), explicit | 4 |
+mod bdf;
 mod kvaerno5;
 mod newton;
 mod rodas5p;
 mod tsit5;
 
+pub use bdf::{Bdf, BdfStepper};
 pub use kvaerno5::{Kvaerno5, Kvaerno5Stepper};
 pub use rodas5p::{Rodas5p, Rodas5pStepper};
 

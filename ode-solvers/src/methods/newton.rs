@@ -1,10 +1,13 @@
 //! Simplified Newton iteration over lanes, for every method with implicit stages: Jacobian and factorisation are kept while the iteration converges fast.
 use crate::adjoint::Note;
+use crate::controller::rms;
 use crate::linalg::LinearSolver;
 use crate::{LaneJacobian, LaneSystem, Options, Scalar, SolveError, Statistics};
 
 /// Iterations of one stage before it counts as not converging.
 const MOST_ITERATIONS: usize = 10;
+/// The same where a solve asks for a Newton tolerance of its own, most often a small one.
+const MOST_ITERATIONS_ASKED: usize = 40;
 /// What one stage may hope for from the convergence of the stage before, at best: the first correction alone must then be this much larger than
 /// what is left.
 const LEAST_ETA: f64 = 1e-3;
@@ -32,6 +35,7 @@ pub(super) struct Newton<T, const W: usize> {
     usual_fraction: T,
     fraction: T,
     tolerance: [T; W],
+    most_iterations: usize,
     rate_for_new_jacobian: T,
     /// The Jacobian in use in each lane.
     jacobian: Vec<[T; W]>,
@@ -69,6 +73,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
             fraction: T::of(fraction),
             usual_fraction: T::of(fraction),
             tolerance: [T::of(fraction); W],
+            most_iterations: MOST_ITERATIONS,
             rate_for_new_jacobian: T::of(rate_for_new_jacobian),
             jacobian: Vec::new(),
             evaluated: Vec::new(),
@@ -119,7 +124,10 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
 
     pub fn set_tolerances(&mut self, options: &Options<T>, atol: &[T]) {
         self.rtol = options.rtol;
-        self.fraction = options.newton_tolerance.unwrap_or(self.usual_fraction);
+        (self.fraction, self.most_iterations) = match options.newton_tolerance {
+            Some(fraction) => (fraction, MOST_ITERATIONS_ASKED),
+            None => (self.usual_fraction, MOST_ITERATIONS),
+        };
         self.atol.clear();
         self.atol.extend_from_slice(atol);
     }
@@ -157,7 +165,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
         // Corrections of the size of rounding cannot be asked to shrink.
         let sizes = weighted_norm(y, &self.weights);
         self.tolerance =
-            std::array::from_fn(|l| self.fraction.max(T::of(4.0) * T::epsilon() * sizes[l]));
+            std::array::from_fn(|l| self.fraction.max(T::of(16.0) * T::epsilon() * sizes[l]));
         let mut factorize = false;
         let wanted = self.wanted;
         if wanted.contains(&true) {
@@ -218,7 +226,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
         for l in 0..W {
             self.eta[l] = self.eta[l].powf(T::of(0.8)).max(T::of(LEAST_ETA));
         }
-        for iteration in 0..MOST_ITERATIONS {
+        for iteration in 0..self.most_iterations {
             if !open.contains(&true) {
                 break;
             }
@@ -284,7 +292,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
                 open[l] = false;
                 continue;
             }
-            let left = MOST_ITERATIONS - 1 - iteration;
+            let left = self.most_iterations - 1 - iteration;
             let hopeless = theta >= T::one()
                 || iteration > 0 && error * theta.powi(left as i32) > self.tolerance[l];
             if hopeless || left == 0 {
@@ -294,6 +302,11 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
             }
         }
         solved
+    }
+
+    /// Root mean square of x / (atol + rtol |y|), per lane.
+    pub fn norm(&self, x: &[[T; W]], y: &[[T; W]]) -> [T; W] {
+        rms(x, y, y, &self.atol, self.rtol)
     }
 
     /// Whether the right-hand side or an iterate was not finite in a lane.
