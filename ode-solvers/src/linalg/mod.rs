@@ -1,4 +1,5 @@
 //! Linear algebra of the stiff methods: M = D − J with a fixed pattern, factorised at every step, without allocation.
+mod blocks;
 mod dense;
 mod fixed;
 mod pattern;
@@ -7,6 +8,7 @@ mod symbolic;
 pub use pattern::{PatternError, SparsityPattern};
 
 use crate::Scalar;
+use blocks::Blocks;
 use dense::DenseLu;
 use fixed::FixedLu;
 use symbolic::Symbolic;
@@ -23,6 +25,8 @@ const LARGEST_MULTIPLIER: f64 = 1e5;
 #[derive(Clone, Debug)]
 pub(crate) struct LinearSolver<T, const W: usize> {
     pattern: SparsityPattern,
+    /// Equal blocks on the diagonal instead of one matrix.
+    blocks: Option<Box<Blocks<T, W>>>,
     fixed: Option<FixedLu<T, W>>,
     dense: Vec<DenseLu<T>>,
     /// Lanes solved by `dense` since the last factorisation.
@@ -34,6 +38,7 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
     pub fn empty() -> Self {
         Self {
             pattern: SparsityPattern::dense(0),
+            blocks: None,
             fixed: None,
             dense: Vec::new(),
             pivoted: [false; W],
@@ -46,6 +51,13 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
         if pattern == self.pattern && pattern.dim() > 0 {
             return;
         }
+        if pattern.copies() > 1 {
+            self.blocks = Some(Box::new(Blocks::new(&pattern)));
+            self.fixed = None;
+            self.pattern = pattern;
+            return;
+        }
+        self.blocks = None;
         let n = pattern.dim();
         let symbolic = Symbolic::analyse(&pattern);
         let full = (n * n * n) as f64 / 3.0;
@@ -59,6 +71,9 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
     /// Factorises; says which lanes are singular.
     #[inline(always)]
     pub fn factorize(&mut self, shift: &[T; W], jacobian: &[[T; W]]) -> [bool; W] {
+        if let Some(blocks) = &mut self.blocks {
+            return blocks.factorize(shift, jacobian);
+        }
         self.pivoted = [true; W];
         if let Some(fixed) = &mut self.fixed {
             let growth = fixed.factorize(shift, jacobian);
@@ -93,6 +108,9 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
     /// Replaces b by the solution, in every lane.
     #[inline(always)]
     pub fn solve(&mut self, b: &mut [[T; W]]) {
+        if let Some(blocks) = &mut self.blocks {
+            return blocks.solve(b);
+        }
         let Some(fixed) = &mut self.fixed else {
             for l in 0..W {
                 self.dense[l].solve_lane(b, l, &mut self.column);

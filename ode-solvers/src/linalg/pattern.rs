@@ -7,6 +7,8 @@ use thiserror::Error;
 pub struct SparsityPattern {
     col_offsets: Vec<usize>,
     row_indices: Vec<usize>,
+    /// Equal diagonal blocks that the matrix consists of, see [`SparsityPattern::with_copies`].
+    copies: usize,
 }
 
 /// Why column offsets and row indices do not describe a square sparse matrix.
@@ -81,6 +83,7 @@ impl SparsityPattern {
         Ok(Self {
             col_offsets,
             row_indices,
+            copies: 1,
         })
     }
 
@@ -89,6 +92,7 @@ impl SparsityPattern {
         Self {
             col_offsets: (0..=dim).map(|j| j * dim).collect(),
             row_indices: (0..dim * dim).map(|k| k % dim).collect(),
+            copies: 1,
         }
     }
 
@@ -98,6 +102,7 @@ impl SparsityPattern {
         Self {
             col_offsets: col_offsets.to_vec(),
             row_indices: row_indices.to_vec(),
+            copies: 1,
         }
     }
 
@@ -116,6 +121,52 @@ impl SparsityPattern {
         Self {
             col_offsets,
             row_indices,
+            copies: 1,
+        }
+    }
+
+    /// The pattern of a system with `copies` − 1 sensitivities: this one in every diagonal block, and in every block below the first. Diagonal blocks have
+    /// equal values.
+    pub(crate) fn with_copies(&self, copies: usize) -> Self {
+        let n = self.dim();
+        let (mut col_offsets, mut row_indices) = (vec![0], Vec::new());
+        for block in 0..copies {
+            for j in 0..n {
+                let below = if block == 0 {
+                    0..copies
+                } else {
+                    block..block + 1
+                };
+                for k in below {
+                    row_indices.extend(self.column(j).iter().map(|&i| k * n + i));
+                }
+                col_offsets.push(row_indices.len());
+            }
+        }
+        Self {
+            col_offsets,
+            row_indices,
+            copies,
+        }
+    }
+
+    /// Number of equal diagonal blocks.
+    pub(crate) fn copies(&self) -> usize {
+        self.copies
+    }
+
+    /// The pattern of one of them.
+    pub(crate) fn first_block(&self) -> Self {
+        let n = self.dim() / self.copies.max(1);
+        let (mut col_offsets, mut row_indices) = (vec![0], Vec::new());
+        for j in 0..n {
+            row_indices.extend(self.column(j).iter().filter(|&&i| i < n));
+            col_offsets.push(row_indices.len());
+        }
+        Self {
+            col_offsets,
+            row_indices,
+            copies: 1,
         }
     }
 
@@ -141,6 +192,7 @@ impl SparsityPattern {
         let transposed = Self {
             col_offsets,
             row_indices,
+            copies: 1,
         };
         (transposed, from)
     }
