@@ -343,7 +343,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
             m.second[i] = second[i];
         }
     }
-    __syncthreads();
+    // Gathering ends with a barrier, before anyone reads the parameters: none is needed here or after a step of Adam.
     for (int step = 0; step < steps; step++) {
         real sums[REPORT] = {0, 0, 0, 0, 0};
         for (int at = 0; at < batch; at += LANES) {
@@ -373,7 +373,6 @@ extern "C" __global__ void __launch_bounds__(THREADS)
             adam(settings, now, scale * m.gradient[i], m.params[i], m.first[i], m.second[i]);
             if (average) average[i] += now[H_AVERAGE] * (m.params[i] - average[i]);
         }
-        __syncthreads();
     }
     for (int i = threadIdx.x; i < PARAMS; i += THREADS) {
         if (SHARED_PARAMS) params[i] = m.params[i];
@@ -393,7 +392,6 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     settings += (size_t)blockIdx.x * SETTINGS;
     Memory m = place(shared, workspace, params, nullptr, nullptr);
     for (int i = threadIdx.x; SHARED_PARAMS && i < PARAMS; i += THREADS) m.params[i] = params[i];
-    __syncthreads();
     real sums[REPORT] = {0, 0, 0, 0, 0};
     for (int at = 0; at < samples; at += LANES) {
         const int filled = samples - at < LANES ? samples - at : LANES;

@@ -3,6 +3,15 @@
 use crate::{Error, Isa};
 use std::sync::Arc;
 
+/// What a GPU asks of a number, kept out of public signatures: nothing without the feature `cuda`.
+#[cfg(feature = "cuda")]
+pub trait DeviceNumber: cudarc::driver::DeviceRepr + cudarc::driver::ValidAsZeroBits {}
+/// What a GPU asks of a number, kept out of public signatures: nothing without the feature `cuda`.
+#[cfg(not(feature = "cuda"))]
+pub trait DeviceNumber {}
+impl DeviceNumber for f32 {}
+impl DeviceNumber for f64 {}
+
 /// What computes. Choose one explicitly, or let [`Device::auto`] take the best there is.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

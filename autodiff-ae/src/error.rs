@@ -124,6 +124,9 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
+    /// Trainings that cannot run together on a CUDA device.
+    #[error("members of an ensemble on a CUDA device need {0}")]
+    Members(&'static str),
     /// The latent right-hand side cannot be run on a CUDA device.
     #[error(
         "the latent right-hand side has no CUDA source; train it on the CPU or implement `cuda_source`"

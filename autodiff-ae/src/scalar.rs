@@ -17,6 +17,7 @@ pub trait Scalar:
     + Send
     + Sync
     + Kernels
+    + crate::device::DeviceNumber
     + 'static
 {
     /// Name in a safetensors header, `F32` or `F64`.

@@ -93,7 +93,7 @@ impl CudaDevice {
         self.capability
     }
 
-    /// Shared memory that one block may take [bytes].
+    /// Shared memory that one block may take (bytes).
     pub fn shared_memory_per_block(&self) -> usize {
         self.shared
     }

@@ -1,9 +1,9 @@
 //! Kernels by name, launched with arguments given as values: one place for the unsafe call.
 
+use super::CudaDevice;
 use super::compile::{cache_folder, compile};
 use super::library::failed;
-use super::{CudaDevice, CudaScalar};
-use crate::Error;
+use crate::{Error, Scalar};
 use cudarc::driver::sys::CUfunction_attribute_enum as Attribute;
 use cudarc::driver::{CudaFunction, CudaModule, CudaSlice, DevicePtr, LaunchConfig, PushKernelArg};
 use cudarc::nvrtc::Ptx;
@@ -142,10 +142,7 @@ pub(crate) fn address_at<T>(slice: &CudaSlice<T>, offset: usize) -> u64 {
 }
 
 /// A copy of `data` on the device; an empty one becomes a buffer of one number, since no allocation is empty.
-pub(crate) fn upload<T: CudaScalar>(
-    device: &CudaDevice,
-    data: &[T],
-) -> Result<CudaSlice<T>, Error> {
+pub(crate) fn upload<T: Scalar>(device: &CudaDevice, data: &[T]) -> Result<CudaSlice<T>, Error> {
     if data.is_empty() {
         return zeros(device, 1);
     }

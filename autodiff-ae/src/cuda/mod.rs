@@ -7,9 +7,11 @@
 mod blas;
 mod compile;
 mod device;
+mod ensemble;
 mod launch;
 mod layout;
 mod library;
+mod options;
 mod persistent;
 mod source;
 mod state;
@@ -18,32 +20,19 @@ mod wide;
 
 pub use compile::{CACHE_VARIABLE, Compiled, cache_folder, compile, nvrtc_version};
 pub use device::CudaDevice;
+pub use ensemble::train_ensemble;
+pub use options::{CudaOptions, CudaPath, MemberReport, Order, Products, StepRate};
 pub use state::{CudaMember, CudaTable};
-pub use trainer::{CudaOptions, CudaPath, CudaTrainer, MemberReport, Order, Products, StepRate};
+pub use trainer::CudaTrainer;
 
 use crate::{Autoencoder, Error, LatentDynamics, Scalar};
-
-mod private {
-    /// What cudarc asks of a number, kept out of public signatures.
-    pub trait DeviceNumber:
-        cudarc::driver::DeviceRepr + cudarc::driver::ValidAsZeroBits + Default
-    {
-    }
-    impl DeviceNumber for f32 {}
-    impl DeviceNumber for f64 {}
-}
-
-/// A number the device computes in: `f32` or `f64`. Sealed.
-pub trait CudaScalar: Scalar + private::DeviceNumber {}
-impl CudaScalar for f32 {}
-impl CudaScalar for f64 {}
 
 /// The sources of both paths for a model, as they would be compiled for a device with `shared_memory` bytes a block: named
 /// `persistent` (missing where the parameters do not fit) and `wide`. For inspection, and for compiling where no device is.
 ///
 /// # Errors
 /// [`Error::NoCudaSource`] when the right-hand side has none, [`Error::Length`] when it does not fit the model.
-pub fn kernel_sources<T: CudaScalar>(
+pub fn kernel_sources<T: Scalar>(
     model: &Autoencoder,
     dynamics: &dyn LatentDynamics<T>,
     shared_memory: usize,

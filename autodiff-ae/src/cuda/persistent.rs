@@ -1,11 +1,11 @@
 //! Small networks: one kernel trains every member of an ensemble, one a block, all steps of a launch inside it.
 
+use super::CudaDevice;
 use super::launch::{Arg, Kernels, address, int, zeros};
 use super::layout::Layout;
 use super::source::Problem;
-use super::state::{CudaTable, Run, State};
-use super::{CudaDevice, CudaScalar};
-use crate::Error;
+use super::state::{CudaTable, Members, Run, State};
+use crate::{Error, Scalar};
 use cudarc::driver::CudaSlice;
 
 const TRAIN: &str = "ae_train";
@@ -18,7 +18,7 @@ pub(crate) struct Persistent<T> {
     workspace: CudaSlice<T>,
 }
 
-impl<T: CudaScalar> Persistent<T> {
+impl<T: Scalar> Persistent<T> {
     /// # Errors
     /// [`Error::SharedMemory`] when the parameters do not fit, and those of compiling and loading.
     pub fn new(device: &CudaDevice, problem: &Problem, members: usize) -> Result<Self, Error> {
@@ -76,24 +76,23 @@ impl<T: CudaScalar> Persistent<T> {
     /// The losses of every member on a table, into `report`.
     pub fn losses(
         &self,
-        state: &State<T>,
+        members: Members<'_, T>,
         table: &CudaTable<T>,
-        settings: &CudaSlice<T>,
         report: &CudaSlice<T>,
     ) -> Result<(), Error> {
         self.kernels.launch(
             LOSSES,
-            state.members,
+            members.count,
             self.layout.threads,
             self.layout.shared_bytes,
             &[
-                Arg::Pointer(address(&state.params)),
+                Arg::Pointer(address(members.params)),
                 Arg::Pointer(address(&self.workspace)),
                 Arg::Pointer(address(&table.x)),
                 Arg::Pointer(address(&table.xdot)),
                 Arg::Pointer(address(&table.conditions)),
-                Arg::Pointer(address(settings)),
-                Arg::Pointer(address(&state.masses)),
+                Arg::Pointer(address(members.settings)),
+                Arg::Pointer(address(members.masses)),
                 Arg::Pointer(address(report)),
                 Arg::Int(int("samples", table.samples)?),
             ],

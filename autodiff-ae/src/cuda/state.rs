@@ -1,12 +1,12 @@
 //! What lies on the device between launches: the members' parameters and moments, tables of samples, one run's inputs.
 
+use super::CudaDevice;
 use super::launch::{download, upload, zeros};
 use super::library::failed;
 use super::source::Problem;
-use super::{CudaDevice, CudaScalar};
 use crate::error::check_length;
 use crate::optim::AdamState;
-use crate::{Error, LossWeights};
+use crate::{Error, LossWeights, Scalar};
 use cudarc::driver::CudaSlice;
 
 /// Numbers per member, step and report, as the kernels lay them out.
@@ -27,7 +27,7 @@ pub struct CudaMember<T> {
     pub weights: LossWeights,
 }
 
-impl<T: CudaScalar> CudaMember<T> {
+impl<T: Scalar> CudaMember<T> {
     /// A member at the beginning of its training.
     pub fn new(params: Vec<T>, weights: LossWeights) -> Self {
         let zeros = vec![T::zero(); params.len()];
@@ -58,7 +58,7 @@ impl<T> std::fmt::Debug for CudaTable<T> {
     }
 }
 
-impl<T: CudaScalar> CudaTable<T> {
+impl<T: Scalar> CudaTable<T> {
     pub(crate) fn new(
         device: &CudaDevice,
         problem: &Problem,
@@ -102,6 +102,15 @@ pub(crate) struct State<T> {
     pub status: CudaSlice<i32>,
 }
 
+/// What evaluating losses needs of the members.
+#[derive(Clone, Copy)]
+pub(crate) struct Members<'a, T> {
+    pub count: usize,
+    pub params: &'a CudaSlice<T>,
+    pub settings: &'a CudaSlice<T>,
+    pub masses: &'a CudaSlice<T>,
+}
+
 /// What one launch of many steps reads, and the report it writes.
 pub(crate) struct Run<T> {
     pub order: CudaSlice<u32>,
@@ -112,7 +121,7 @@ pub(crate) struct Run<T> {
     pub batch: usize,
 }
 
-impl<T: CudaScalar> State<T> {
+impl<T: Scalar> State<T> {
     pub fn new(
         device: &CudaDevice,
         members: usize,
@@ -159,11 +168,21 @@ impl<T: CudaScalar> State<T> {
             };
             copy(from, average)?;
         }
+        // Waits for the copies too: their sources are the caller's, who may change them.
+        self.set_status(device, index, -1)
+    }
+
+    /// Sets a member's status: -1 in training, else stopped.
+    pub fn set_status(
+        &mut self,
+        device: &CudaDevice,
+        index: usize,
+        status: i32,
+    ) -> Result<(), Error> {
         device
             .stream
-            .memcpy_htod(&[-1], &mut self.status.slice_mut(index..index + 1))
+            .memcpy_htod(&[status], &mut self.status.slice_mut(index..index + 1))
             .map_err(failed("copying to the device"))?;
-        // The sources are the caller's: the copies must be over before they may change.
         device.synchronize()
     }
 

@@ -1,9 +1,10 @@
 //! Many trainings of one shape at once: the result depends on the initial weights, so train several and keep the best.
 
 use super::control::{Control, Outcome};
+use super::derivatives::Derivatives;
 use super::objective::Objective;
 use super::trainer::Trainer;
-use crate::{CpuDevice, Error, Scalar};
+use crate::{CpuDevice, Device, Error, LatentDynamics, Scalar};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
@@ -85,7 +86,41 @@ pub fn train_ensemble<T: Scalar, O: Objective<T>>(
             ..Control::default()
         })
     };
-    let outcomes: Vec<_> = device.run(|| members.par_iter_mut().with_max_len(1).map(run).collect());
+    let outcomes = device.run(|| members.par_iter_mut().with_max_len(1).map(run).collect());
+    Ok(Ensemble::new(members, outcomes))
+}
+
+/// [`train_ensemble`] of L0–L3 on whichever device: on the CPU one member a thread, on a GPU one a block of threads.
+///
+/// # Errors
+/// As [`train_ensemble`]; on a GPU also what `cuda::train_ensemble` says.
+pub fn train_ensemble_on<T: Scalar, D: LatentDynamics<T>>(
+    members: Vec<Trainer<T, Derivatives<T, D>>>,
+    device: &Device,
+    cancel: Option<&AtomicBool>,
+) -> Result<Ensemble<T, Derivatives<T, D>>, Error> {
+    match device {
+        Device::Cpu(cpu) => train_ensemble(members, cpu, cancel),
+        #[cfg(feature = "cuda")]
+        Device::Cuda(gpu) => crate::cuda::train_ensemble(members, gpu, cancel),
+    }
+}
+
+impl<T: Scalar, O> Ensemble<T, O> {
+    /// Finds the best of trainings that have ended.
+    pub(crate) fn new(members: Vec<Trainer<T, O>>, outcomes: Vec<Result<Outcome, Error>>) -> Self {
+        let (best, spread) = judge(&outcomes);
+        Self {
+            members,
+            outcomes,
+            best,
+            spread,
+        }
+    }
+}
+
+/// Position of the best score, and how all lie.
+fn judge(outcomes: &[Result<Outcome, Error>]) -> (Option<usize>, Option<Spread>) {
     let score = |o: &Result<Outcome, Error>| match o {
         Ok(outcome) => outcome.best_score.filter(|s| s.is_finite()),
         Err(_) => None,
@@ -97,10 +132,5 @@ pub fn train_ensemble<T: Scalar, O: Objective<T>>(
         .filter_map(|(i, s)| Some((i, (*s)?)))
         .min_by(|a, b| a.1.total_cmp(&b.1))
         .map(|(i, _)| i);
-    Ok(Ensemble {
-        spread: Spread::of(scores.into_iter().flatten()),
-        members,
-        outcomes,
-        best,
-    })
+    (best, Spread::of(scores.into_iter().flatten()))
 }

@@ -8,6 +8,8 @@ mod derivatives;
 mod ensemble;
 mod objective;
 mod options;
+#[cfg(feature = "cuda")]
+mod remote;
 mod shuffle;
 mod state;
 mod store;
@@ -15,7 +17,7 @@ mod trainer;
 
 pub use control::{Control, Outcome, Stop};
 pub use derivatives::{Derivatives, SampleTable};
-pub use ensemble::{Ensemble, Spread, train_ensemble};
+pub use ensemble::{Ensemble, Spread, train_ensemble, train_ensemble_on};
 pub use objective::{Draw, Objective};
 pub use options::{Improvement, Keep, Method, Patience, TrainerOptions};
 pub use shuffle::Shuffle;

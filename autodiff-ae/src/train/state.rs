@@ -5,6 +5,11 @@ use crate::optim::{Memory, Plateau};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// How far an average of this decay moves after step `step`, counted from 0. Early on it follows faster: its first values are random.
+pub(super) fn follow_by(decay: f64, step: u64) -> f64 {
+    1.0 - decay.min((1.0 + step as f64) / (10.0 + step as f64))
+}
+
 /// A training at one of its reviews.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -123,9 +128,7 @@ impl<T: Scalar> State<T> {
         if self.average.is_empty() {
             return;
         }
-        // Early on the average follows faster: its first values are random.
-        let early = (1.0 + self.step as f64) / (10.0 + self.step as f64);
-        let by = T::of(1.0 - decay.min(early));
+        let by = T::of(follow_by(decay, self.step));
         for (a, p) in self.average.iter_mut().zip(&self.params) {
             *a += by * (*p - *a);
         }

@@ -18,7 +18,7 @@ pub struct Trainer<T: Scalar, O> {
     pub(super) options: TrainerOptions,
     pub(super) optimiser: Box<dyn Optimiser<T>>,
     pub(super) state: State<T>,
-    shuffle: Option<Shuffle>,
+    pub(super) shuffle: Option<Shuffle>,
     gradient: Vec<T>,
     names: Vec<&'static str>,
     terms: Vec<f64>,
@@ -154,7 +154,7 @@ impl<T: Scalar, O: Objective<T>> Trainer<T, O> {
     }
 
     /// Learning rate of a step, counted from 0, as things stand.
-    fn rate(&self, step: u64) -> f64 {
+    pub(super) fn rate(&self, step: u64) -> f64 {
         let p = &self.state.progress;
         self.options.schedule.rate(step) * p.rate_factor * p.plateau.map_or(1.0, |p| p.factor())
     }
@@ -202,12 +202,7 @@ impl<T: Scalar, O: Objective<T>> Trainer<T, O> {
     /// What the objective returns; [`Error::Diverged`] once too many returns were needed.
     pub fn step(&mut self) -> Result<Step, Error> {
         let loss = self.evaluate()?;
-        let limit = match self.state.good.loss {
-            Some(before) if self.options.divergence > 0.0 => self.options.divergence * before.abs(),
-            _ => f64::INFINITY,
-        };
-        let sound = loss.is_finite() && !(loss > limit && limit > 0.0);
-        if !sound || !all_finite(&self.gradient) {
+        if !self.is_sound(loss) || !all_finite(&self.gradient) {
             self.retreat(loss)?;
             return Ok(Step::Retreated { loss });
         }
@@ -232,8 +227,17 @@ impl<T: Scalar, O: Objective<T>> Trainer<T, O> {
         Ok(Step::Taken { loss, norm })
     }
 
+    /// Whether a loss is finite and not far above what it was.
+    pub(super) fn is_sound(&self, loss: f64) -> bool {
+        let limit = match self.state.good.loss {
+            Some(before) if self.options.divergence > 0.0 => self.options.divergence * before.abs(),
+            _ => f64::INFINITY,
+        };
+        loss.is_finite() && !(loss > limit && limit > 0.0)
+    }
+
     /// Back to the last state that was fine, with half the learning rate.
-    fn retreat(&mut self, loss: f64) -> Result<(), Error> {
+    pub(super) fn retreat(&mut self, loss: f64) -> Result<(), Error> {
         let State {
             step,
             params,
@@ -261,10 +265,19 @@ impl<T: Scalar, O: Objective<T>> Trainer<T, O> {
 
     /// Validates, records, keeps the best and a state to return to; whether training has come to a standstill.
     fn review(&mut self, control: &mut Control<'_>) -> Result<bool, Error> {
+        let validation = self.objective.validate(self.state.current())?;
+        Ok(self.review_scored(validation, control))
+    }
+
+    /// A review whose validation was done.
+    pub(super) fn review_scored(
+        &mut self,
+        validation: Option<f64>,
+        control: &mut Control<'_>,
+    ) -> bool {
         let step = self.state.step;
         let rate = self.rate(step - 1);
         let scheduled = self.options.schedule.rate(step - 1);
-        let validation = self.objective.validate(self.state.current())?;
         let epoch = step as f64 * self.epochs_per_step();
         let state = &mut self.state;
         let progress = &mut state.progress;
@@ -326,7 +339,7 @@ impl<T: Scalar, O: Objective<T>> Trainer<T, O> {
                 loss: loss.or(state.good.loss),
             };
         }
-        Ok(patience.reviews > 0 && waited >= patience.reviews)
+        patience.reviews > 0 && waited >= patience.reviews
     }
 
     /// Trains until the steps are done, the score stands still, or the caller asks for an end.
@@ -385,6 +398,11 @@ impl<T: Scalar, O: Objective<T>> Trainer<T, O> {
         {
             self.save(path)?;
         }
+        Ok(self.conclude(stopped, (seconds - aside).max(0.0) / taken.max(1) as f64))
+    }
+
+    /// Settles which parameters are kept.
+    pub(super) fn conclude(&mut self, stopped: Stop, seconds_per_step: f64) -> Outcome {
         if self.state.progress.best_score.is_none() || self.options.keep == Keep::Last {
             let current = self.state.current().to_vec();
             self.state.best = current;
@@ -394,13 +412,13 @@ impl<T: Scalar, O: Objective<T>> Trainer<T, O> {
             progress.best_score =
                 last.and_then(|r| r.validation.or(r.losses.get("total").copied()));
         }
-        Ok(Outcome {
+        Outcome {
             stopped,
             steps: self.state.step,
             best_step: self.state.progress.best_step,
             best_score: self.state.progress.best_score,
             seconds: self.state.progress.seconds,
-            seconds_per_step: (seconds - aside).max(0.0) / taken.max(1) as f64,
-        })
+            seconds_per_step,
+        }
     }
 }

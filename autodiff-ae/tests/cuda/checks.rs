@@ -60,10 +60,11 @@ pub fn all(device: &CudaDevice) {
     divergence(device);
     refusals(device);
     cache(device);
+    super::ensemble::all(device);
 }
 
 /// Losses of a table and the gradient of a batch. With β₁ = β₂ = 0 the first moment after a step is the gradient.
-fn gradients<T: CudaScalar>(device: &CudaDevice, problem: &Problem, path: CudaPath) {
+fn gradients<T: Scalar>(device: &CudaDevice, problem: &Problem, path: CudaPath) {
     let what = format!("{} {} {path:?}", problem.name, T::DTYPE);
     let weights = LossWeights {
         reconstruction: 0.9,
@@ -136,7 +137,7 @@ pub fn small(device: &CudaDevice) {
 
 /// Three members with rates, factors, orders and starts of their own, two calls after one another, against three trainings on the
 /// CPU: decay, clipping and average included.
-fn train<T: CudaScalar>(device: &CudaDevice, problem: &Problem, path: CudaPath) {
+fn train<T: Scalar>(device: &CudaDevice, problem: &Problem, path: CudaPath) {
     let what = format!("training {} {} {path:?}", problem.name, T::DTYPE);
     let mut options = CudaOptions::new(
         problem.loss_config(LossWeights::default(), Reduction::Mean),

@@ -6,6 +6,7 @@
 mod checks;
 #[path = "../common/mod.rs"]
 mod common;
+mod ensemble;
 mod host;
 mod problem;
 
@@ -115,6 +116,8 @@ fn the_device_on_the_host_agrees_with_the_cpu() {
             "the result depends on the order of the threads"
         );
     }
+    // So little shared memory that ensembles go the wide way.
+    libraries.run("ensemble", 1, Some(1 << 10));
     // Devices with ever less shared memory: first the moments, then the gradient lie in global memory; sixteen samples at a time
     // with everything, without moments, without the gradient; the parameters alone in shared memory.
     for kilobytes in [118, 105, 103, 77, 63, 48] {
@@ -133,6 +136,7 @@ fn in_a_process_of_its_own() {
     assert_eq!(device.name(), "CUDA on the host");
     match which.as_str() {
         "training" => checks::training(&device),
+        "ensemble" => ensemble::all(&device),
         "small" => checks::small(&device),
         _ => checks::all(&device),
     }
