@@ -129,6 +129,14 @@ pub enum Error {
         /// The upper end \[K\].
         max: f64,
     },
+    /// A table of CO shielding that is none.
+    #[error("table of CO shielding: found {value}, expected {expected}")]
+    ShieldingTable {
+        /// The value found; not a number where there is none.
+        value: f64,
+        /// What is wanted.
+        expected: &'static str,
+    },
     /// Fits that cannot make up the rate of one reaction.
     #[error("fits of one reaction: {0}")]
     Fits(&'static str),

@@ -154,7 +154,7 @@ pub fn read_table(
 }
 
 /// The first characters of a text: a file that is no table may hold megabytes on a line.
-fn clipped(text: &str) -> String {
+pub fn clipped(text: &str) -> String {
     match text.char_indices().nth(CLIP) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

@@ -17,6 +17,7 @@ mod output;
 mod progress;
 mod rates;
 mod report;
+mod shielding;
 mod solver;
 mod table;
 mod timings;

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Unsupported rows that a refusal lists in full; further ones are counted.
 const LISTED: usize = 100;
@@ -42,6 +43,10 @@ pub struct RateArgs {
     /// Value of a variable of rate expressions, e.g. user_Av=1; repeatable.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = variable)]
     pub variables: Vec<(String, f64)>,
+    /// Line shielding of CO: a table with columns co_column, h2_column (cm⁻²) and factor, a full grid; needed by
+    /// self-shielded photodissociation of CO.
+    #[arg(long, value_name = "FILE.csv")]
+    pub co_shielding: Option<PathBuf>,
     /// Leave out reactions whose rate law has no implementation, instead of refusing the network.
     #[arg(long)]
     pub drop_unsupported: bool,
@@ -70,6 +75,9 @@ pub struct Rates {
     pub extrapolation: Option<Extrapolation>,
     /// Leave out reactions without an implemented rate law.
     pub drop_unsupported: bool,
+    /// Table of the line shielding of CO.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub co_shielding: Option<PathBuf>,
     /// Variables of rate expressions.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, f64>,
@@ -82,18 +90,25 @@ impl Rates {
             self.extrapolation = Some(outside.into());
         }
         self.drop_unsupported |= args.drop_unsupported;
+        if let Some(path) = &args.co_shielding {
+            // Named so that a configuration finds it from any folder.
+            self.co_shielding = Some(std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()));
+        }
         self.variables.extend(args.variables.iter().cloned());
         self
     }
 
-    /// As the options of the library.
-    pub fn options(&self) -> RateOptions {
+    /// As the options of the library, the table read.
+    pub fn options(&self) -> Result<RateOptions, Error> {
         let mut options = RateOptions::default();
         options.extrapolation = self.extrapolation;
         let set = |options: RateOptions, (name, value): (&String, &f64)| {
             options.with_variable(name.clone(), *value)
         };
-        self.variables.iter().fold(options, set)
+        if let Some(path) = &self.co_shielding {
+            options.co_shielding = Some(crate::shielding::read(path)?);
+        }
+        Ok(self.variables.iter().fold(options, set))
     }
 
     /// A network that can be evaluated, and how many reactions were left out for it.

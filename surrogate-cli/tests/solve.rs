@@ -445,3 +445,50 @@ fn the_policy_outside_temperature_ranges_is_the_one_asked_for() {
     call(folder.path(), "solve --initial t.csv --set user_Av").refused(2, &["NAME=VALUE"]);
     call(folder.path(), "solve --initial t.csv --set user_Av=x").refused(2, &["NAME=VALUE"]);
 }
+
+#[test]
+fn shielding_of_co_is_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    write(
+        folder.path(),
+        "co.network",
+        "chem-network 1\n[species]\nCO\nC\nO\n[reactions]\nCO -> C + O ; photo-co 2e-10\n",
+    );
+    write(folder.path(), "t.csv", "CO,co_column\n1,1e14\n1,1e30\n");
+    // A tenth per factor of a hundred in N(CO), nothing by H2; A_V = 0: no dust.
+    let table = "# made up\nfactor,co_column,h2_column\n0.01,1e16,1e18\n1,1e12,1e18\n1,1e12,1e20\n0.01,1e16,1e20\n";
+    write(folder.path(), "f.csv", table);
+    let base = "solve --network co.network --initial t.csv --visual-extinction 0 --radiation-field 1 --h2-column 1e19 \
+                --t-end 10 --points 2 --rtol 1e-8 --atol 1e-16 --out a.h5";
+    call(folder.path(), base).refused(1, &["photo-co", "--co-shielding"]);
+    call(folder.path(), &format!("{base} --co-shielding f.csv")).expect(0);
+    let solved = Solutions::read(folder.path().join("a.h5")).unwrap();
+    for (row, factor) in [(0, 0.1), (1, 0.01)] {
+        let expected = f64::exp(-2e-10 * factor * (10.0 - 1e-6) * 3.15576e7);
+        let found = solved.data.state(row, 1)[0];
+        assert!(
+            (found - expected).abs() < 1e-6 * expected,
+            "{row}: {found} {expected}"
+        );
+    }
+    for (text, words) in [
+        (
+            "co_column,factor\n1e12,1\n",
+            &["f.csv:1", "no column h2_column"][..],
+        ),
+        (
+            "co_column,h2_column,factor\n1e12,1e18,x\n",
+            &["f.csv:2", "column 3 (factor)", "above 0"],
+        ),
+        (
+            "co_column,h2_column,factor\n1e12,1e18,1\n1e13,1e19,1\n",
+            &["2 values of co_column"],
+        ),
+        ("co_column,h2_column,factor\n1e12,1e18\n", &["f.csv:2"]),
+        ("co_column,h2_column,factor\n", &["0 rows"]),
+        ("", &["f.csv:1"]),
+    ] {
+        write(folder.path(), "f.csv", text);
+        call(folder.path(), &format!("{base} --co-shielding f.csv")).refused(1, words);
+    }
+}

@@ -1,8 +1,13 @@
 //! Attenuation of ultraviolet radiation by dust, with scattering.
 
-/// Wavelength [Å] and τ(λ)/τ(V) of the mean interstellar extinction curve (Savage & Mathis 1979,
-/// ARA&A 17, 73, table 2; V = 5500 Å) from the Lyman limit to 2500 Å, and the visual itself.
-const CURVE: [(f64, f64); 24] = [
+use std::sync::LazyLock;
+
+/// Number of values of the extinction curve.
+const VALUES: usize = 29;
+
+/// Wavelength \[Å\] and τ(λ)/τ(V) of the mean interstellar extinction curve (Savage & Mathis 1979,
+/// ARA&A 17, 73, table 2; V = 5500 Å).
+const CURVE: [(f64, f64); VALUES] = [
     (910.0, 5.76),
     (950.0, 5.18),
     (1000.0, 4.65),
@@ -27,21 +32,47 @@ const CURVE: [(f64, f64); 24] = [
     (4000.0, 1.42),
     (4400.0, 1.32),
     (5500.0, 1.0),
+    (7000.0, 0.75),
+    (9000.0, 0.48),
+    (12500.0, 0.28),
+    (22000.0, 0.12),
+    (34000.0, 0.05),
 ];
 
-/// τ(λ)/τ(V) of dust at a wavelength λ \[Å\], linear between the values of Savage & Mathis (1979);
-/// constant beyond 910 and 5500 Å.
+/// Second derivatives of the natural cubic spline through [`CURVE`], by elimination in the
+/// tridiagonal system that makes its first derivatives continuous.
+static CURVATURES: LazyLock<[f64; VALUES]> = LazyLock::new(|| {
+    let width = |i: usize| CURVE[i + 1].0 - CURVE[i].0;
+    let slope = |i: usize| (CURVE[i + 1].1 - CURVE[i].1) / width(i);
+    let (mut ratio, mut curvature) = ([0.0; VALUES], [0.0; VALUES]);
+    for i in 1..VALUES - 1 {
+        let diagonal = 2.0 * (width(i - 1) + width(i)) - width(i - 1) * ratio[i - 1];
+        ratio[i] = width(i) / diagonal;
+        let right = 6.0 * (slope(i) - slope(i - 1));
+        curvature[i] = (right - width(i - 1) * curvature[i - 1]) / diagonal;
+    }
+    for i in (1..VALUES - 1).rev() {
+        curvature[i] -= ratio[i] * curvature[i + 1];
+    }
+    curvature
+});
+
+/// τ(λ)/τ(V) of dust at a wavelength λ \[Å\]: the natural cubic spline through the values of Savage &
+/// Mathis (1979), constant beyond 910 and 34,000 Å.
 #[must_use]
 pub fn extinction_ratio(wavelength: f64) -> f64 {
     if wavelength.is_nan() {
         return wavelength;
     }
-    let after = CURVE.partition_point(|&(at, _)| at < wavelength);
-    match (after.checked_sub(1).map(|i| CURVE[i]), CURVE.get(after)) {
-        (Some((x0, y0)), Some(&(x1, y1))) => y0 + (y1 - y0) * (wavelength - x0) / (x1 - x0),
-        (None, Some(&(_, y))) | (Some((_, y)), None) => y,
-        (None, None) => f64::NAN,
-    }
+    let at = wavelength.max(CURVE[0].0).min(CURVE[VALUES - 1].0);
+    let upper = CURVE
+        .partition_point(|&(node, _)| node < at)
+        .clamp(1, VALUES - 1);
+    let ((x0, y0), (x1, y1)) = (CURVE[upper - 1], CURVE[upper]);
+    let width = x1 - x0;
+    let (a, b) = ((x1 - at) / width, (at - x0) / width);
+    let bend = (a * a * a - a) * CURVATURES[upper - 1] + (b * b * b - b) * CURVATURES[upper];
+    a * y0 + b * y1 + bend * width * width / 6.0
 }
 
 /// Attenuation S(A_V, λ) of radiation of wavelength λ \[Å\] behind a plane layer of dust of visual
@@ -49,7 +80,7 @@ pub fn extinction_ratio(wavelength: f64) -> f64 {
 /// (1989, MNRAS 237, 1019) after Flannery, Roberge & Rybicki (1980, ApJ 236, 598).
 ///
 /// With τ = (A_V/1.086) τ(λ)/τ(V): exp(−0.7514 τ) below τ = 1, else Σ a_i exp(−k_i τ) of five terms.
-/// The two meet within 0.3 % at τ = 1.
+/// The step between them is 0.04 %.
 #[must_use]
 pub fn dust_extinction(visual_extinction: f64, wavelength: f64) -> f64 {
     const TERMS: [(f64, f64); 5] = [

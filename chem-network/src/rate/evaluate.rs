@@ -10,7 +10,7 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::expression::{Expression, NoValue};
 
-/// Wavelength [Å] at which dust shields H2: the middle of the Lyman–Werner bands.
+/// Wavelength \[Å\] at which dust shields H2: the middle of the Lyman–Werner bands.
 const H2_WAVELENGTH: f64 = 1000.0;
 
 impl RateLaw {
@@ -73,7 +73,7 @@ impl RateLaw {
                     None => {
                         return Err(need.missing(
                             "the shielding function of CO (RateOptions::with_co_shielding)",
-                            "",
+                            "--co-shielding",
                         ));
                     }
                 };

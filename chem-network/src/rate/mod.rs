@@ -1,6 +1,7 @@
 //! From the parameters of a network file to rate coefficients: the laws, their temperature ranges,
 //! and what the caller decides about both.
 
+mod co_table;
 mod dust;
 mod evaluate;
 mod grain;

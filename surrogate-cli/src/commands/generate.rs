@@ -89,7 +89,7 @@ pub fn generate(
     }
     let environment = config.conditions.environment()?;
     let distribution = config.distribution()?;
-    let kinetics = Kinetics::with_options(&network, &environment, config.rates.options())?;
+    let kinetics = Kinetics::with_options(&network, &environment, config.rates.options()?)?;
     let bar = progress::bar(
         output,
         config.data.split.iter().sum::<usize>() as u64,

@@ -53,6 +53,7 @@ pub fn run(args: &Run, output: &Output) -> Result<Outcome, Error> {
     // Refused before anything is written.
     let (network, dropped) = config.network()?;
     let environment = config.conditions.environment()?;
+    let options = config.rates.options()?;
     config.distribution()?;
     config.data.validate()?;
     config.training.validate()?;
@@ -92,14 +93,7 @@ pub fn run(args: &Run, output: &Output) -> Result<Outcome, Error> {
         rtol: config.data.rtol,
         atol: config.data.atol,
     };
-    let timings = timings::measure(
-        &surrogate,
-        &dataset,
-        &network,
-        environment,
-        &config.rates.options(),
-        truth,
-    )?;
+    let timings = timings::measure(&surrogate, &dataset, &network, environment, &options, truth)?;
     interrupt::check(resume)?;
 
     let metrics = metrics(&judgement, &timings, &surrogate, generated, trained);

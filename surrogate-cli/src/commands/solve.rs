@@ -75,7 +75,7 @@ pub fn run(args: &Solve, output: &Output) -> Result<Outcome, Error> {
     if dropped > 0 {
         output.note(&rates::dropped(dropped));
     }
-    let rates = rates.options();
+    let rates = rates.options()?;
     let initial = initial::read(&args.initial, &network, &base, args.abundances)?;
     note_unnamed(&initial, output);
     if let Some(text) = rates::cosmic_rays(&network, &initial.environments) {
