@@ -60,7 +60,8 @@ pub fn read(path: &Path) -> Result<CoShielding, Error> {
         values
     };
     let (co, h2) = (axis(0), axis(1));
-    let full = rows.len() == co.len() * h2.len()
+    let full = !rows.is_empty()
+        && rows.len() == co.len() * h2.len()
         && rows
             .iter()
             .enumerate()
