@@ -274,11 +274,12 @@ impl Error {
         expected: impl Into<String>,
     ) -> Self {
         // A line of garbage may be long: show its beginning.
-        let found: String = found.into();
-        let found = match found.char_indices().nth(60) {
-            Some((end, _)) => format!("{}…", &found[..end]),
-            None => found,
+        let short = |text: String, most: usize| match text.char_indices().nth(most) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
         };
+        let found = short(found.into(), 60);
+        let expected = short(expected.into(), 300);
         Self::Syntax {
             at: Position {
                 file: file.to_owned(),
@@ -286,7 +287,7 @@ impl Error {
                 column,
             },
             found,
-            expected: expected.into(),
+            expected,
         }
     }
 }

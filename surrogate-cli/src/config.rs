@@ -1,10 +1,12 @@
 //! The configuration of a run: a TOML file, complete enough to repeat it, and the options that change it.
 
 use crate::error::Error;
-use crate::options::{ConditionArgs, Conditions, TimeArgs, ToleranceArgs};
+use crate::options::{
+    ConditionArgs, Conditions, FileArgs, TimeArgs, ToleranceArgs, network_format,
+};
 use crate::rates::{RateArgs, Rates};
-use chem_network::Network;
 use chem_network::sampling::Distribution;
+use chem_network::{Format, Network};
 use clap::Args;
 use latent_ode::{GenerateOptions, TrainConfig};
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,9 @@ pub struct RunConfig {
     /// Embedded network or network file.
     #[serde(default = "default_network")]
     pub network: String,
+    /// Format of the network file; told from the content if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
     /// `grassi`, `codes`, or a table as `chem_network::sampling` reads it.
     #[serde(default = "default_distribution")]
     pub distribution: toml::Value,
@@ -48,6 +53,9 @@ pub struct DataArgs {
     /// Embedded network (osu224) or network file [default: osu224].
     #[arg(long, value_name = "NAME|FILE")]
     pub network: Option<String>,
+    /// Format of the network file: osu, kida, umist, krome, uclchem, 3dpdr or native [default: told from the content].
+    #[arg(long, value_name = "NAME", value_parser = network_format)]
+    pub format: Option<Format>,
     /// Distribution of initial states: grassi, codes or a TOML file [default: grassi].
     #[arg(long, value_name = "grassi|codes|FILE.toml")]
     pub distribution: Option<String>,
@@ -94,6 +102,7 @@ impl RunConfig {
     pub fn recipe(name: &str) -> Result<Self, Error> {
         Ok(Self {
             network: default_network(),
+            format: None,
             distribution: default_distribution(),
             conditions: Conditions::default(),
             rates: Rates::default(),
@@ -146,6 +155,9 @@ impl RunConfig {
                 .then(|| std::fs::canonicalize(network).ok())
                 .flatten();
             self.network = file.map_or_else(|| network.clone(), |path| path.display().to_string());
+        }
+        if args.network.is_some() || args.format.is_some() {
+            self.format = args.format.map(|format| format.name().to_owned());
         }
         if let Some(name) = &args.distribution {
             self.distribution = match Distribution::from_name(name) {
@@ -201,7 +213,12 @@ impl RunConfig {
 
     /// The network, without the reactions that the configuration leaves out, and their number.
     pub fn network(&self) -> Result<(Network, usize), Error> {
-        let network = crate::options::network(&self.network)?;
+        let format = self.format.as_deref().map(network_format).transpose();
+        let file = FileArgs {
+            format: format.map_err(|e| Error::Usage(format!("format: {e}")))?,
+            species_list: None,
+        };
+        let network = crate::options::network(&self.network, &file)?;
         self.rates.evaluable(network, &self.network)
     }
 

@@ -1,10 +1,10 @@
 //! Groups of options that several commands share: network, conditions, times, tolerances.
 
 use crate::error::Error;
-use chem_network::{Environment, Network};
+use chem_network::{Environment, Format, Network};
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Physical conditions; unset ones come from a configuration file or from the defaults.
 #[derive(Debug, Clone, Default, Args)]
@@ -247,10 +247,38 @@ impl Tolerances {
     }
 }
 
+/// How a network file is read.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FileArgs {
+    /// Format of the network file: osu, kida, umist, krome, uclchem, 3dpdr or native [default: told from the content].
+    #[arg(long, value_name = "NAME", value_parser = network_format)]
+    pub format: Option<Format>,
+    /// List of species of a 3D-PDR network [default: the file beside the rates, `species` in its name for `rates`].
+    #[arg(long, value_name = "FILE")]
+    pub species_list: Option<PathBuf>,
+}
+
+/// The format of this name, or the names that there are.
+pub fn network_format(name: &str) -> Result<Format, String> {
+    let known = || {
+        let names: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
+        format!("expected one of {}", names.join(", "))
+    };
+    Format::from_name(name).ok_or_else(known)
+}
+
 /// A network by embedded name or by file; a file of that name in the current folder does not hide an embedded one.
-pub fn network(name: &str) -> Result<Network, Error> {
+pub fn network(name: &str, file: &FileArgs) -> Result<Network, Error> {
     if let Some(network) = chem_network::embedded(name) {
-        return Ok(network);
+        return match file {
+            FileArgs {
+                format: None,
+                species_list: None,
+            } => Ok(network),
+            _ => Err(Error::Usage(format!(
+                "--format and --species-list are for files: {name} is embedded"
+            ))),
+        };
     }
     let path = Path::new(name);
     if !path.exists() && !name.contains(['/', '.']) {
@@ -258,5 +286,16 @@ pub fn network(name: &str) -> Result<Network, Error> {
             "--network {name}: neither a file nor an embedded network (osu224)"
         )));
     }
-    Ok(chem_network::read_network(path)?)
+    Ok(match (file.format, &file.species_list) {
+        (None | Some(Format::Pdr), Some(species)) => {
+            chem_network::read_network_with_species(path, species)?
+        }
+        (Some(format), Some(_)) => {
+            return Err(Error::Usage(format!(
+                "--species-list is for networks of 3D-PDR, not for --format {format}"
+            )));
+        }
+        (Some(format), None) => chem_network::read_network_as(path, format)?,
+        (None, None) => chem_network::read_network(path)?,
+    })
 }

@@ -5,7 +5,7 @@
 //! then, with a blank between them, A (91–100), B (102–111), C (113–122), the uncertainty F (124–131),
 //! g (133–140) and its kind (142–145: logn, norm, logu, unif), itype (147–149), Tmin and Tmax
 //! (151–155, 157–162), the formula (164–165), the number of the reaction (167–171), the number of
-//! the fit (173) and the recommendation (175–176), the last two optional. Letters of the kind and of
+//! the fit (173) and the recommendation (175–176). Letters of the kind and of
 //! names may be upper or lower case. A line that is blank or begins with `!` is a comment.
 //!
 //! Rows with the same number are fits of one reaction. −9999 and 9999 are open ends of a range. F, g
@@ -165,9 +165,7 @@ impl Reader<'_> {
             (FIT, "the number of the fit"),
             (RECOMMENDATION, "the recommendation"),
         ] {
-            if !columns(line, at).trim().is_empty() {
-                integer(at, what)?;
-            }
+            integer(at, what)?;
         }
         let rest = line.columns(RECOMMENDATION.1, line.text.len());
         if !rest.trim().is_empty() {

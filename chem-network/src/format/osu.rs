@@ -120,7 +120,7 @@ pub fn parse(text: &str, file: &str) -> Result<Network, Error> {
 struct Reader<'a> {
     file: &'a str,
     species: Vec<Species>,
-    /// Names as the file spells them.
+    /// By the spelling of the file and by the common one.
     by_spelling: HashMap<String, usize>,
     reactions: Vec<Reaction>,
     unsupported: Vec<UnsupportedRow>,
@@ -182,9 +182,11 @@ impl Reader<'_> {
             return Err(Error::syntax(self.file, number, 1, found, expected));
         }
         let index = self.species.len();
-        if self.by_spelling.insert(raw.to_owned(), index).is_some() {
+        if self.by_spelling.contains_key(raw) || self.by_spelling.contains_key(species.name()) {
             return Err(self.error(number, 0, raw, "a species not listed before"));
         }
+        self.by_spelling.insert(raw.to_owned(), index);
+        self.by_spelling.insert(species.name().to_owned(), index);
         self.species.push(species);
         Ok(())
     }
@@ -247,7 +249,12 @@ impl Reader<'_> {
         let kind: usize = text
             .trim()
             .parse()
-            .map_err(|_| self.error(number, 91, text, "the type of the reaction, an integer"))?;
+            .ok()
+            .filter(|_| text.len() == 2)
+            .ok_or_else(|| {
+                let expected = "the type of the reaction, an integer in two columns";
+                self.error(number, 91, text, expected)
+            })?;
         let unused = |parameter: f64, column: usize| {
             let text = columns(line, column, column + 9);
             if parameter == 0.0 {
@@ -305,9 +312,11 @@ impl Reader<'_> {
                 &format!("the name of a species ({error})"),
             )
         })?;
-        let index = match self.species.iter().position(|s| s.name() == species.name()) {
-            Some(index) => index,
+        let index = match self.by_spelling.get(species.name()) {
+            Some(&index) => index,
             None => {
+                let name = species.name().to_owned();
+                self.by_spelling.insert(name, self.species.len());
                 self.species.push(species);
                 self.species.len() - 1
             }

@@ -2,7 +2,7 @@
 //!
 //! Fields separated by commas: three reactants, four products, α, β, γ, Tmin, Tmax, and in later
 //! versions the reduced mass and whether the rate may be extrapolated (`True`, `False`). An empty
-//! slot is `NAN`. A line that is blank or begins with `!` or `#,` is a comment; a first line of
+//! slot is `NAN`; all rows have as many fields as the first. A line that is blank or begins with `!` or `#,` is a comment; a first line of
 //! titles (`Reactant 1,…`) is read over. `#` before a name means surface, `@` bulk of the ice. A
 //! reactant may be a keyword:
 //!
@@ -70,6 +70,7 @@ fn is_title(line: &str) -> bool {
 pub fn parse(text: &str, file: &str) -> Result<Network, Error> {
     let mut reader = Reader {
         rows: Rows::new(file, Format::Uclchem),
+        width: None,
         last: None,
     };
     for line in lines(text, file) {
@@ -134,6 +135,8 @@ type Identity = (Vec<usize>, Vec<usize>, Option<Keyword>);
 
 struct Reader<'a> {
     rows: Rows<'a>,
+    /// Number of fields of the first row: one that was cut off has fewer.
+    width: Option<usize>,
     last: Option<Identity>,
 }
 
@@ -143,6 +146,11 @@ impl Reader<'_> {
         if !(FEWEST..=MOST).contains(&fields.len()) {
             let expected = format!("{FEWEST} to {MOST} fields between commas");
             return Err(line.error(fields.get(MOST).unwrap_or(&""), expected));
+        }
+        let width = *self.width.get_or_insert(fields.len());
+        if fields.len() != width {
+            let expected = format!("{width} fields between commas, as in the first row");
+            return Err(line.error(fields.get(width).unwrap_or(&""), expected));
         }
         let (reactants, found) = self
             .rows

@@ -117,7 +117,6 @@ fn row(rows: &mut Rows<'_>, line: &Line<'_>) -> Result<(), Error> {
         .filter(|n| (1..=64).contains(n))
         .ok_or_else(|| line.error(before[8], "the number of fits, 1 to 64"))?;
     let unsupported = check_type(line, kind, found)?;
-    // The last fit may lack its trailing fields.
     for n in 0..count {
         let fit = rest.get(PER_FIT * n..).unwrap_or_default();
         let fit = &fit[..fit.len().min(PER_FIT)];
@@ -194,8 +193,11 @@ fn check_type(line: &Line<'_>, kind: &str, found: Option<Agent>) -> Result<Optio
 }
 
 fn numbers(line: &Line<'_>, fit: &[&str]) -> Result<(Option<TemperatureRange>, [f64; 3]), Error> {
-    let &[alpha, beta, gamma, low, high, ..] = fit else {
-        return Err(line.error("", "α, β, γ, Tmin and Tmax of every fit"));
+    // All nine, so that a row that was cut off is none.
+    let &[alpha, beta, gamma, low, high, source, accuracy, _, _] = fit else {
+        let expected =
+            "nine fields of every fit (α, β, γ, Tmin, Tmax, two letters, reference, remark)";
+        return Err(line.error("", expected));
     };
     let parameters = [
         line.not_negative(alpha, "α")?,
@@ -204,7 +206,7 @@ fn numbers(line: &Line<'_>, fit: &[&str]) -> Result<(Option<TemperatureRange>, [
     ];
     let min = line.not_negative(low, "Tmin")?;
     let max = line.not_negative(high, "Tmax")?;
-    for letter in fit.iter().skip(5).take(2) {
+    for letter in [source, accuracy] {
         let one = letter.trim();
         if one.len() > 1 || !one.bytes().all(|b| b.is_ascii_uppercase()) {
             return Err(line.error(letter, "one letter (source, then accuracy) or nothing"));

@@ -15,11 +15,14 @@ pub struct NetworkCheck {
     /// Embedded network (osu224) or network file; the format is told from the content.
     #[arg(value_name = "NAME|FILE")]
     pub network: String,
+    /// How the file is read.
+    #[command(flatten)]
+    pub file: options::FileArgs,
 }
 
 /// Reads the network and reports; findings are no failure.
 pub fn run(args: &NetworkCheck, output: &Output) -> Result<Outcome, Error> {
-    let network = options::network(&args.network)?;
+    let network = options::network(&args.network, &args.file)?;
     let report = network.check()?;
     let format = report
         .format
@@ -53,12 +56,30 @@ pub fn run(args: &NetworkCheck, output: &Output) -> Result<Outcome, Error> {
             .map(|row| format!("line {}: {} ({})", row.line, row.text, row.reason))
             .collect();
         list("unsupported", &unsupported, output)?;
+        list("lines without a reaction", &skipped(&network), output)?;
+        list("remarks", &remarks(&network), output)?;
     }
     let mut json = serde_json::to_value(&report)?;
     if let serde_json::Value::Object(object) = &mut json {
         object.insert("cosmic_rays".into(), rates::cosmic_rays_json(&network));
+        object.insert("skipped".into(), serde_json::to_value(network.skipped())?);
+        object.insert("remarks".into(), serde_json::to_value(network.remarks())?);
     }
     Ok(Outcome::done(json))
+}
+
+fn skipped(network: &Network) -> Vec<String> {
+    let classes = network.skipped().iter();
+    classes
+        .map(|class| format!("{}: {}", class.what, class.lines))
+        .collect()
+}
+
+fn remarks(network: &Network) -> Vec<String> {
+    let remarks = network.remarks().iter();
+    remarks
+        .map(|row| format!("line {}: {} ({})", row.line, row.text, row.remark))
+        .collect()
 }
 
 fn unbalanced(network: &Network) -> Vec<String> {

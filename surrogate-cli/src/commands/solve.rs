@@ -32,6 +32,9 @@ pub struct Solve {
     /// Embedded network (osu224) or network file.
     #[arg(long, default_value = "osu224", value_name = "NAME|FILE")]
     pub network: String,
+    /// How the network file is read.
+    #[command(flatten)]
+    pub file: options::FileArgs,
     /// Initial states: a CSV header of species names in any database's spelling, one model per row; columns named
     /// like conditions (temperature, cosmic_ray_rate, density, visual_extinction, radiation_field, grain_albedo,
     /// dust_temperature, doppler_width, h2_column, co_column, c_column) override the options row by row.
@@ -70,7 +73,7 @@ pub fn run(args: &Solve, output: &Output) -> Result<Outcome, Error> {
     let format = args.out.as_deref().map(table::Format::of).transpose()?;
     args.out.as_deref().map(folder::check_target).transpose()?;
     let rates = Rates::default().overridden(&args.rates);
-    let network = options::network(&args.network)?;
+    let network = options::network(&args.network, &args.file)?;
     let (network, dropped) = rates.evaluable(network, &args.network)?;
     if dropped > 0 {
         output.note(&rates::dropped(dropped));

@@ -1,7 +1,7 @@
 //! Networks of 3D-PDR (Bisbas et al. 2012, MNRAS 427, 2100): `rates_*.d` with `species_*.d`.
 //!
 //! The rates: fields separated by commas, number, three reactants, four products, α, β, γ, source
-//! (letter), Tmin, Tmax, and optionally accuracy (letter) and reference (in double quotes). Empty
+//! (letter), Tmin, Tmax, accuracy (letter) and optionally a reference (in double quotes). Empty
 //! fields are blank. The species: number, name, abundance relative to hydrogen nuclei, mass \[u\],
 //! with the electron last; their order is that of the network, the abundances are its
 //! [initial ones](Network::initial_abundances). [`read_network`](crate::read_network) finds the
@@ -36,7 +36,7 @@ use crate::reaction::ReactionKind;
 pub use species::recognises_species;
 
 /// Fewest and most fields of a line.
-const FEWEST: usize = 14;
+const FEWEST: usize = 15;
 const MOST: usize = 16;
 /// Below this γ \[K\] a fit is not extrapolated to lower temperatures.
 const STEEPEST: f64 = -200.0;
