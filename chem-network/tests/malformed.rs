@@ -339,7 +339,9 @@ fn unknown_species_gaps_and_pseudo_reactants() {
     for (format, row, column, part) in cases {
         let found = at(&row, format);
         if (found.0, found.1) != (1, column) || !found.2.contains(part) {
-            wrong.push(format!("{format}: {found:?}, wanted {column} {part}\n{row}"));
+            wrong.push(format!(
+                "{format}: {found:?}, wanted {column} {part}\n{row}"
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
