@@ -110,7 +110,7 @@ pub enum Order<'a> {
     PerMember(&'a [u32]),
 }
 
-/// What a member went through in one call of [`CudaTrainer::run`].
+/// What a member went through in one call of [`CudaTrainer::run`](super::CudaTrainer::run).
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemberReport {
     /// Losses of every step done, before it.
@@ -118,6 +118,6 @@ pub struct MemberReport {
     /// Euclidean norm of every step's gradient, before clipping.
     pub gradient_norms: Vec<f64>,
     /// The step, counted from this call's first, before which the member was stopped because its losses or its gradient were
-    /// not finite; its parameters and moments are those before that step. [`CudaTrainer::set_member`] sets it going again.
+    /// not finite; its parameters and moments are those before that step. [`CudaTrainer::set_member`](super::CudaTrainer::set_member) sets it going again.
     pub stopped: Option<usize>,
 }
