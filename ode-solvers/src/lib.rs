@@ -35,7 +35,7 @@ pub use event::{Event, Located};
 pub use lanes::{Each, LaneJacobian, LaneSystem, LaneVectorJacobian};
 pub use linalg::{PatternError, SparsityPattern};
 pub use log_space::LogSpace;
-pub use methods::{Bdf, Kvaerno5, Rodas5p, Tsit5};
+pub use methods::{Bdf, Kvaerno5, RadauIia5, Rodas5p, Tsit5};
 pub use nalgebra;
 pub use nalgebra_sparse;
 pub use num_traits;

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use stiff_ode_solvers::problems::Kepler;
 use stiff_ode_solvers::{
-    Bdf, Jacobian, Kvaerno5, Options, Rodas5p, Solution, SparsityPattern, System, Tsit5, solve,
+    Bdf, Jacobian, Kvaerno5, Options, RadauIia5, Rodas5p, Solution, SparsityPattern, System, Tsit5,
+    solve,
 };
 
 /// A non-linear, non-autonomous system with solution (sin t + 2, cos t + 2).
@@ -107,6 +108,19 @@ fn kvaerno5_has_order_5_and_dense_order_4() {
     check(16, 2.0, exact, |o| {
         solve(&Swing, &Kvaerno5, (0.0, 2.0), &exact(0.0), o).unwrap()
     });
+}
+
+#[test]
+fn radau_has_order_5_and_dense_order_3() {
+    let run = |o: &Options| solve(&Swing, &RadauIia5, (0.0, 2.0), &exact(0.0), o).unwrap();
+    let table = [16, 32].map(|n| errors(n, 2.0, exact, run));
+    let observed = |a: f64, b: f64| (a / b).log2();
+    let steps = observed(table[0].0, table[1].0);
+    let dense = observed(table[0].1, table[1].1);
+    println!("{table:?} {steps:.2}, dense {dense:.2}");
+    assert!((steps - 5.0).abs() < 0.2, "{steps}");
+    // A cubic through four exact values is off by h⁴ between them.
+    assert!(dense > 3.0 - 0.2, "{dense}");
 }
 
 /// A stiff, non-linear system that rests until t = 0 and then follows t⁷/(1 + t⁷): formulae of several steps find the past they assume.

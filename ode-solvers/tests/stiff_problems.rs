@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use stiff_ode_solvers::methods::{Method, Stepper};
 use stiff_ode_solvers::problems::{E5, StiffProblem, stiff_problems};
-use stiff_ode_solvers::{Bdf, Each, Jacobian, Kvaerno5, Rodas5p, Solution, solve};
+use stiff_ode_solvers::{Bdf, Each, Jacobian, Kvaerno5, RadauIia5, Rodas5p, Solution, solve};
 
 type Any<'a> = &'a dyn Jacobian;
 
@@ -21,6 +21,7 @@ fn errors(problem: &StiffProblem, rtol: f64) -> Vec<(&'static str, f64)> {
     let runs = [
         ("Rodas5p", run(problem, &system, &Rodas5p, rtol)),
         ("Bdf", run(problem, &system, &Bdf::default(), rtol)),
+        ("RadauIia5", run(problem, &system, &RadauIia5, rtol)),
         ("Kvaerno5", run(problem, &system, &Kvaerno5, rtol)),
     ];
     let mut table = Vec::new();

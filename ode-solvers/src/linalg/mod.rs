@@ -1,10 +1,12 @@
 //! Linear algebra of the stiff methods: M = D − J with a fixed pattern, factorised at every step, without allocation.
 mod blocks;
+mod complex;
 mod dense;
 mod fixed;
 mod pattern;
 mod symbolic;
 
+pub(crate) use complex::ComplexSolver;
 pub use pattern::{PatternError, SparsityPattern};
 
 use crate::Scalar;

@@ -293,7 +293,8 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         }
         let end = [t[0] + h[0]];
         let shift = [T::of(alpha) / h[0]];
-        self.newton.start(system, &end, &self.predicted, &shift);
+        // The Jacobian is that of the state the step starts from: the predicted one may lie where f is not defined.
+        self.newton.start(system, t, y, &shift);
         y_new.copy_from_slice(&self.predicted);
         self.newton
             .solve(system, &end, &self.base, y_new, &mut self.slope_new);

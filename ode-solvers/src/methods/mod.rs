@@ -4,16 +4,19 @@
 //! |---|---|---|---|
 //! | [`Rodas5p`] | stiff systems: chemical kinetics and almost anything else with a Jacobian at hand | 5(4), L-stable | 4 |
 //! | [`Kvaerno5`] | stiff systems whose solves are differentiated, or with an approximate Jacobian | 5(4), A- and L-stable | 4 |
+//! | [`RadauIia5`] | very stiff systems at tight tolerances; one lane | 5, L- and B-stable | 3 |
 //! | [`Bdf`] | large stiff systems at loose tolerances; one lane | 1 to 5, A(α)-stable | the order in use |
 //! | [`Tsit5`] | systems that are not stiff, and solves that are differentiated in reverse | 5(4), explicit | 4 |
 mod bdf;
 mod kvaerno5;
 mod newton;
+mod radau;
 mod rodas5p;
 mod tsit5;
 
 pub use bdf::{Bdf, BdfStepper};
 pub use kvaerno5::{Kvaerno5, Kvaerno5Stepper};
+pub use radau::{RadauIia5, RadauIia5Stepper};
 pub use rodas5p::{Rodas5p, Rodas5pStepper};
 
 pub use tsit5::{Tsit5, Tsit5Stepper};

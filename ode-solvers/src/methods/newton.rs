@@ -1,6 +1,6 @@
 //! Simplified Newton iteration over lanes, for every method with implicit stages: Jacobian and factorisation are kept while the iteration converges fast.
 use crate::adjoint::Note;
-use crate::controller::rms;
+use crate::controller::rms_each;
 use crate::linalg::LinearSolver;
 use crate::{LaneJacobian, LaneSystem, Options, Scalar, SolveError, Statistics};
 
@@ -14,6 +14,83 @@ const LEAST_ETA: f64 = 1e-3;
 /// Steps that would grow by less than this keep their length, and with it the factorisation.
 const WORTH_GROWING: f64 = 1.2;
 
+/// What the sizes of successive corrections say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// With this correction the stage is solved.
+    Solved,
+    /// Another iteration is worth its cost.
+    Open,
+    /// It does not converge, or not soon enough.
+    Lost,
+    NotFinite,
+}
+
+/// How fast an iteration converges, over its stages and attempts.
+///
+/// The rules are those of Hairer & Wanner, Solving ODEs II, IV.8: with θ the ratio of two corrections' norms, the iteration ends once
+/// θ/(1−θ)·‖Δ‖ is below a fraction of the tolerance, and fails where θ ≥ 1 or where the corrections allowed would not suffice.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Convergence<T> {
+    /// θ/(1−θ); at the start of a stage from the stage before, so that one correction may be enough.
+    eta: T,
+    /// Largest θ of the attempt.
+    slowest: T,
+    /// Norm of the correction before.
+    before: T,
+}
+
+impl<T: Scalar> Convergence<T> {
+    pub fn new() -> Self {
+        Self {
+            eta: T::one(),
+            slowest: T::zero(),
+            before: T::zero(),
+        }
+    }
+
+    pub fn begin_attempt(&mut self) {
+        self.slowest = T::zero();
+    }
+
+    #[inline(always)]
+    pub fn begin_stage(&mut self) {
+        self.eta = self.eta.powf(T::of(0.8)).max(T::of(LEAST_ETA));
+    }
+
+    /// Largest θ of the attempt.
+    pub fn slowest(&self) -> T {
+        self.slowest
+    }
+
+    /// After correction number `iteration` (from 0) of at most `most`, of size `norm`; `tolerance` is what may be left.
+    #[inline(always)]
+    pub fn judge(&mut self, iteration: usize, most: usize, norm: T, tolerance: T) -> Verdict {
+        if !norm.is_finite() {
+            return Verdict::NotFinite;
+        }
+        let mut theta = T::zero();
+        if iteration > 0 {
+            theta = norm / self.before;
+            self.slowest = self.slowest.max(theta);
+            self.eta = theta / (T::one() - theta);
+        }
+        self.before = norm;
+        let error = self.eta * norm;
+        if norm == T::zero() || theta < T::one() && error <= tolerance {
+            return Verdict::Solved;
+        }
+        let left = most.saturating_sub(1 + iteration);
+        let hopeless =
+            theta >= T::one() || iteration > 0 && error * theta.powi(left as i32) > tolerance;
+        if hopeless || left == 0 {
+            self.eta = T::one();
+            return Verdict::Lost;
+        }
+        Verdict::Open
+    }
+}
+
 /// How an attempt went in one lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Course {
@@ -25,9 +102,8 @@ enum Course {
 
 /// Newton's iteration for stages Y = base + f(Y)/shift with the matrix shift·I − J, where J may be that of an earlier step.
 ///
-/// The rules are those of Hairer & Wanner, Solving ODEs II, IV.8: with θ the ratio of two corrections' norms, the iteration ends once
-/// θ/(1−θ)·‖Δ‖ is below a fraction of the tolerance, and fails where θ ≥ 1 or where the corrections allowed would not suffice. A Jacobian serves until a
-/// step with it converged slower than θ = `rate_for_new_jacobian`; a failure with an old Jacobian is tried again with a new one before the step shrinks.
+/// A Jacobian serves until a step with it converged slower than θ = `rate_for_new_jacobian` (see [`Convergence`]); a failure with an old Jacobian is tried
+/// again with a new one before the step shrinks.
 #[derive(Clone, Debug)]
 pub(super) struct Newton<T, const W: usize> {
     dim: usize,
@@ -47,18 +123,15 @@ pub(super) struct Newton<T, const W: usize> {
     current: [bool; W],
     /// A new Jacobian is wanted at the next attempt.
     wanted: [bool; W],
-    /// θ/(1−θ) of the stage before, from which one correction may be enough.
-    eta: [T; W],
+    convergence: [Convergence<T>; W],
     /// That of the start of the attempt, and what the next one is told to start from.
     eta_at_start: [T; W],
     recalled: [Option<T>; W],
     /// Accepted steps after which a new Jacobian is taken in any case (0: never), and those of each lane so far.
     renewal: usize,
     age: [usize; W],
-    /// Largest θ of the attempt.
-    slowest: [T; W],
     course: [Course; W],
-    rtol: T,
+    rtol: Vec<T>,
     atol: Vec<T>,
     /// Reciprocals of atol + rtol |y|.
     weights: Vec<[T; W]>,
@@ -81,14 +154,13 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
             shift: [T::nan(); W],
             current: [false; W],
             wanted: [true; W],
-            eta: [T::one(); W],
+            convergence: [Convergence::new(); W],
             eta_at_start: [T::one(); W],
             recalled: [None; W],
             renewal: 0,
             age: [0; W],
-            slowest: [T::zero(); W],
             course: [Course::Sound; W],
-            rtol: T::zero(),
+            rtol: Vec::new(),
             atol: Vec::new(),
             weights: Vec::new(),
             correction: Vec::new(),
@@ -123,7 +195,8 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
     }
 
     pub fn set_tolerances(&mut self, options: &Options<T>, atol: &[T]) {
-        self.rtol = options.rtol;
+        self.rtol.clear();
+        self.rtol.extend(options.rtol_of_each(atol.len()));
         (self.fraction, self.most_iterations) = match options.newton_tolerance {
             Some(fraction) => (fraction, MOST_ITERATIONS_ASKED),
             None => (self.usual_fraction, MOST_ITERATIONS),
@@ -137,7 +210,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
         self.shift[lane] = T::nan();
         self.current[lane] = false;
         self.wanted[lane] = true;
-        self.eta[lane] = T::one();
+        self.convergence[lane] = Convergence::new();
         self.age[lane] = 0;
     }
 
@@ -151,13 +224,16 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
         shift: &[T; W],
     ) {
         self.course = [Course::Sound; W];
-        self.slowest = [T::zero(); W];
+        for convergence in &mut self.convergence {
+            convergence.begin_attempt();
+        }
         self.cost = [Statistics::default(); W];
-        let (y, atol) = (&y[..self.dim], &self.atol[..self.dim]);
+        let n = self.dim;
+        let (y, atol, rtol) = (&y[..n], &self.atol[..n], &self.rtol[..n]);
         for (i, weight) in self.weights[..self.dim].iter_mut().enumerate() {
             let y = y[i];
             *weight = std::array::from_fn(|l| {
-                let scale = atol[i] + self.rtol * y[l].abs();
+                let scale = atol[i] + rtol[i] * y[l].abs();
                 // Component 0 with atol 0: only an exact zero is right, which then counts by its rounding.
                 T::one() / scale.max(T::min_positive_value())
             });
@@ -183,12 +259,12 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
                 self.cost[l].jacobian_evaluations = 1;
                 self.current[l] = true;
                 self.wanted[l] = false;
-                self.eta[l] = T::one();
+                self.convergence[l] = Convergence::new();
             }
             if let Some(eta) = self.recalled[l].take() {
-                self.eta[l] = eta;
+                self.convergence[l].eta = eta;
             }
-            self.eta_at_start[l] = self.eta[l];
+            self.eta_at_start[l] = self.convergence[l].eta;
             if wanted[l] || self.shift[l] != shift[l] {
                 self.cost[l].factorizations = 1;
                 self.shift[l] = shift[l];
@@ -222,9 +298,8 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
         let n = self.dim;
         let shift = self.shift;
         let mut open: [bool; W] = std::array::from_fn(|l| self.course[l] == Course::Sound);
-        let mut before = [T::zero(); W];
-        for l in 0..W {
-            self.eta[l] = self.eta[l].powf(T::of(0.8)).max(T::of(LEAST_ETA));
+        for convergence in &mut self.convergence {
+            convergence.begin_stage();
         }
         for iteration in 0..self.most_iterations {
             if !open.contains(&true) {
@@ -244,14 +319,13 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
                     self.cost[l].newton_iterations += 1;
                 }
             }
-            let solved = self.judge(iteration, &norms, &before, &mut open);
+            let solved = self.judge(iteration, &norms, &mut open);
             let moved: [bool; W] = std::array::from_fn(|l| solved[l] || open[l]);
             for (y, d) in state[..n].iter_mut().zip(&self.correction) {
                 for l in 0..W {
                     y[l] = if moved[l] { y[l] + d[l] } else { y[l] };
                 }
             }
-            before = norms;
         }
         let (state, base) = (&state[..n], &base[..n]);
         for (i, slope) in slope[..n].iter_mut().enumerate() {
@@ -262,51 +336,30 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
 
     /// Closes lanes that are solved (returned) or lost.
     #[inline(always)]
-    fn judge(
-        &mut self,
-        iteration: usize,
-        norms: &[T; W],
-        before: &[T; W],
-        open: &mut [bool; W],
-    ) -> [bool; W] {
+    fn judge(&mut self, iteration: usize, norms: &[T; W], open: &mut [bool; W]) -> [bool; W] {
         let mut solved = [false; W];
         for l in 0..W {
             if !open[l] {
                 continue;
             }
-            if !norms[l].is_finite() {
-                self.course[l] = Course::NotFinite;
-                self.wanted[l] = !self.current[l];
-                open[l] = false;
-                continue;
-            }
-            let mut theta = T::zero();
-            if iteration > 0 {
-                theta = norms[l] / before[l];
-                self.slowest[l] = self.slowest[l].max(theta);
-                self.eta[l] = theta / (T::one() - theta);
-            }
-            let error = self.eta[l] * norms[l];
-            if norms[l] == T::zero() || theta < T::one() && error <= self.tolerance[l] {
-                solved[l] = true;
-                open[l] = false;
-                continue;
-            }
-            let left = self.most_iterations - 1 - iteration;
-            let hopeless = theta >= T::one()
-                || iteration > 0 && error * theta.powi(left as i32) > self.tolerance[l];
-            if hopeless || left == 0 {
-                self.course[l] = Course::Diverged;
-                self.wanted[l] = !self.current[l];
-                open[l] = false;
-            }
+            let most = self.most_iterations;
+            let verdict = self.convergence[l].judge(iteration, most, norms[l], self.tolerance[l]);
+            open[l] = verdict == Verdict::Open;
+            solved[l] = verdict == Verdict::Solved;
+            self.course[l] = match verdict {
+                Verdict::Solved | Verdict::Open => continue,
+                Verdict::Lost => Course::Diverged,
+                Verdict::NotFinite => Course::NotFinite,
+            };
+            // An old Jacobian may be at fault.
+            self.wanted[l] = !self.current[l];
         }
         solved
     }
 
     /// Root mean square of x / (atol + rtol |y|), per lane.
     pub fn norm(&self, x: &[[T; W]], y: &[[T; W]]) -> [T; W] {
-        rms(x, y, y, &self.atol, self.rtol)
+        rms_each(x, y, y, &self.atol, &self.rtol)
     }
 
     /// Whether the right-hand side or an iterate was not finite in a lane.
@@ -327,7 +380,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
     /// The step was accepted in a lane: the Jacobian is now an old one, and kept if it served well.
     pub fn accepted(&mut self, lane: usize) {
         self.current[lane] = false;
-        self.wanted[lane] |= self.slowest[lane] > self.rate_for_new_jacobian;
+        self.wanted[lane] |= self.convergence[lane].slowest() > self.rate_for_new_jacobian;
         self.age[lane] += 1;
         self.wanted[lane] |= self.renewal > 0 && self.age[lane].is_multiple_of(self.renewal);
     }

@@ -193,6 +193,11 @@ impl<T: Scalar> Options<T> {
         self
     }
 
+    /// The relative tolerance of each of `dim` components.
+    pub(crate) fn rtol_of_each(&self, dim: usize) -> impl Iterator<Item = T> + '_ {
+        (0..dim).map(|i| self.rtol_each.get(i).copied().unwrap_or(self.rtol))
+    }
+
     /// The requested output times, empty where every step is reported.
     pub fn output_times(&self) -> &[T] {
         match &self.outputs {

@@ -1,0 +1,462 @@
+//! Methods that iterate (Kvaerno5, RadauIia5, Bdf) where things go wrong, backward, at many sizes, on the 224 network; and whether they count what they do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod common;
+
+use std::cell::Cell;
+
+use proptest::prelude::*;
+use stiff_ode_solvers::problems::{Hires, Robertson, VanDerPol};
+use stiff_ode_solvers::{
+    Bdf, Jacobian, Kvaerno5, Options, RadauIia5, Rodas5p, Solution, SolveError, SparsityPattern,
+    Statistics, System, Watch, solve, solve_lanes,
+};
+
+type Outcome = Result<Solution, SolveError>;
+
+/// The same solve by every method that iterates.
+fn each(
+    system: &impl Jacobian,
+    span: (f64, f64),
+    y0: &[f64],
+    options: &Options,
+) -> [(&'static str, Outcome); 3] {
+    [
+        ("Kvaerno5", solve(system, &Kvaerno5, span, y0, options)),
+        ("RadauIia5", solve(system, &RadauIia5, span, y0, options)),
+        ("Bdf", solve(system, &Bdf::default(), span, y0, options)),
+    ]
+}
+
+/// A scalar or small system from closures, its Jacobian dense.
+struct Given<F, J> {
+    dim: usize,
+    f: F,
+    j: J,
+}
+impl<F: Fn(f64, &[f64], &mut [f64]), J> System for Given<F, J> {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+    fn rhs(&self, t: f64, y: &[f64], d: &mut [f64]) {
+        (self.f)(t, y, d);
+    }
+}
+impl<F: Fn(f64, &[f64], &mut [f64]), J: Fn(&[f64], &mut [f64])> Jacobian for Given<F, J> {
+    fn sparsity(&self) -> SparsityPattern {
+        SparsityPattern::dense(self.dim)
+    }
+    fn jacobian(&self, _t: f64, y: &[f64], values: &mut [f64]) {
+        (self.j)(y, values);
+    }
+}
+
+#[test]
+fn not_a_number_names_component_and_time() {
+    let system = Given {
+        dim: 2,
+        f: |t: f64, _: &[f64], d: &mut [f64]| {
+            d[0] = 1.0;
+            d[1] = if t > 0.5 { f64::NAN } else { 0.0 };
+        },
+        j: |_: &[f64], v: &mut [f64]| v.fill(0.0),
+    };
+    let options = Options::default().atol(1e-6);
+    for (name, result) in each(&system, (0.0, 1.0), &[0.0, 0.0], &options) {
+        match result {
+            Err(SolveError::NotFinite {
+                component: 1,
+                t,
+                partial,
+            }) => {
+                assert!((0.4..=0.5).contains(&t), "{name} {t}");
+                assert!((partial.y_end[0] - t).abs() < 1e-6, "{name}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn not_a_number_in_a_trial_state_only_shrinks_the_step() {
+    // √(1 - y) is not a number beyond y = 1, which the solution 1 - (1 - t/2)² approaches and never crosses.
+    let system = Given {
+        dim: 1,
+        f: |_: f64, y: &[f64], d: &mut [f64]| d[0] = (1.0 - y[0]).sqrt(),
+        j: |y: &[f64], v: &mut [f64]| v[0] = -0.5 / (1.0 - y[0]).sqrt(),
+    };
+    let options = Options::default().rtol(1e-6).atol(1e-9).initial_step(5.0);
+    for (name, result) in each(&system, (0.0, 1.9), &[0.0], &options) {
+        let error = (result.unwrap().y_end[0] - (1.0 - 0.05f64.powi(2))).abs();
+        assert!(error < 1e-4, "{name}: {error:e}");
+    }
+}
+
+#[test]
+fn blow_up_ends_near_the_singularity() {
+    let system = Given {
+        dim: 1,
+        f: |_: f64, y: &[f64], d: &mut [f64]| d[0] = y[0] * y[0],
+        j: |y: &[f64], v: &mut [f64]| v[0] = 2.0 * y[0],
+    };
+    // Implicit stages have solutions beyond the singularity too; a limit of steps ends what jumps over it.
+    let options = Options::default()
+        .rtol(1e-8)
+        .max_steps(20_000)
+        .outputs(vec![0.5, 1.5]);
+    for (name, result) in each(&system, (0.0, 2.0), &[1.0], &options) {
+        let error = result.unwrap_err();
+        let partial = error.partial().unwrap();
+        assert!((partial.t_end - 1.0).abs() < 1e-3, "{name}: {error}");
+        assert_eq!(partial.t, [0.5], "{name}");
+        assert!((partial.y[0] - 2.0).abs() < 1e-4, "{name}");
+    }
+}
+
+#[test]
+fn an_infinite_jacobian_is_a_singular_matrix() {
+    let system = Given {
+        dim: 1,
+        f: |_: f64, _: &[f64], d: &mut [f64]| d[0] = 1.0,
+        j: |_: &[f64], v: &mut [f64]| v[0] = f64::INFINITY,
+    };
+    for (name, result) in each(&system, (0.0, 1.0), &[0.0], &Options::default()) {
+        assert!(
+            matches!(result, Err(SolveError::SingularMatrix { .. })),
+            "{name}: {result:?}"
+        );
+    }
+}
+
+#[test]
+fn a_singular_matrix_is_met_with_another_step() {
+    // shift − J is singular for the first step chosen: shift = 1/(0.26 h), γ/h and α₁/h with the growth of y' = y.
+    let system = Given {
+        dim: 1,
+        f: |_: f64, y: &[f64], d: &mut [f64]| d[0] = y[0],
+        j: |_: &[f64], v: &mut [f64]| v[0] = 1.0,
+    };
+    for h in [1.0 / 0.26, 3.637_834_252_744_496, 1.185] {
+        let options = Options::default().rtol(1e-4).atol(1e-8).initial_step(h);
+        for (name, result) in each(&system, (0.0, 10.0), &[1.0], &options) {
+            let error = (result.unwrap().y_end[0] / 10f64.exp() - 1.0).abs();
+            assert!(error < 2e-2, "{name} from {h}: {error:e}");
+        }
+    }
+}
+
+#[test]
+fn an_approximate_jacobian_costs_iterations_not_accuracy() {
+    // Only the diagonal of a coupled system.
+    let system = Given {
+        dim: 2,
+        f: |_: f64, y: &[f64], d: &mut [f64]| {
+            d[0] = -100.0 * y[0] + 20.0 * y[1];
+            d[1] = y[0] - y[1];
+        },
+        j: |_: &[f64], v: &mut [f64]| v.copy_from_slice(&[-100.0, 0.0, 0.0, -1.0]),
+    };
+    let exact = solve(
+        &system,
+        &stiff_ode_solvers::Tsit5,
+        (0.0, 2.0),
+        &[1.0, 1.0],
+        &Options::default().rtol(1e-11).atol(1e-14),
+    )
+    .unwrap();
+    let options = Options::default().rtol(1e-6).atol(1e-9);
+    for (name, result) in each(&system, (0.0, 2.0), &[1.0, 1.0], &options) {
+        for (a, b) in result.unwrap().y_end.iter().zip(&exact.y_end) {
+            assert!((a / b - 1.0).abs() < 2e-5, "{name}: {a} {b}");
+        }
+    }
+}
+
+#[test]
+fn an_iteration_that_cannot_converge_is_a_typed_error() {
+    // A slope that jumps against the state: at y = 0 no implicit stage has a solution.
+    let system = Given {
+        dim: 1,
+        f: |_: f64, y: &[f64], d: &mut [f64]| d[0] = if y[0] > 0.0 { -1.0 } else { 1.0 },
+        j: |_: &[f64], v: &mut [f64]| v[0] = 0.0,
+    };
+    let options = Options::default().rtol(1e-6).atol(1e-9).max_steps(50_000);
+    for (name, result) in each(&system, (0.0, 2.0), &[1.0], &options) {
+        let error = result.unwrap_err();
+        println!("{name}: {error}");
+        assert!(
+            matches!(
+                error,
+                SolveError::NotConverged { .. }
+                    | SolveError::StepTooSmall { .. }
+                    | SolveError::TooManySteps { .. }
+            ),
+            "{name}: {error}"
+        );
+        assert!(
+            (error.partial().unwrap().t_end - 1.0).abs() < 1e-3,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_discontinuous_slope_is_crossed() {
+    let system = Given {
+        dim: 1,
+        f: |t: f64, _: &[f64], d: &mut [f64]| d[0] = if t < 1.0 { 1.0 } else { -3.0 },
+        j: |_: &[f64], v: &mut [f64]| v[0] = 0.0,
+    };
+    let options = Options::default().rtol(1e-6).atol(1e-8);
+    for (name, result) in each(&system, (0.0, 2.0), &[0.0], &options) {
+        let error = (result.unwrap().y_end[0] + 2.0).abs();
+        assert!(error < 1e-4, "{name}: {error:e}");
+    }
+}
+
+#[test]
+fn stiff_backward_in_time() {
+    // y' = 1e5 (y - cos t) is stiff when t runs backward; to first order the solution is cos t − 1e-5 sin t.
+    let system = Given {
+        dim: 1,
+        f: |t: f64, y: &[f64], d: &mut [f64]| d[0] = 1e5 * (y[0] - t.cos()),
+        j: |_: &[f64], v: &mut [f64]| v[0] = 1e5,
+    };
+    let options = Options::default()
+        .rtol(1e-6)
+        .atol(1e-9)
+        .outputs(vec![4.0, 1.0, 0.0]);
+    for (name, result) in each(&system, (5.0, 0.0), &[0.0], &options) {
+        let solution = result.unwrap();
+        for k in 0..3 {
+            let t = solution.t[k];
+            let error = (solution.state(k)[0] - t.cos() + 1e-5 * t.sin()).abs();
+            // Between steps a component slaved to others is as good as the interpolant, at their ends as good as the tolerance.
+            let bound = if k == 2 { 1e-5 } else { 1e-2 };
+            assert!(error < bound, "{name} at {t}: {error:e}");
+        }
+        assert!(solution.stats.steps < 300, "{name}: {:?}", solution.stats);
+    }
+}
+
+#[test]
+fn there_and_back_again() {
+    let options = Options::default().rtol(1e-8).atol(1e-10);
+    let system = VanDerPol { epsilon: 1.0 };
+    for (name, there) in each(&system, (0.0, 3.0), &[2.0, 0.0], &options) {
+        let end = there.unwrap().y_end;
+        for (other, back) in each(&system, (3.0, 0.0), &end, &options) {
+            for (a, b) in back.unwrap().y_end.iter().zip([2.0, 0.0]) {
+                assert!((a - b).abs() < 1e-4, "{name}, back with {other}: {a} {b}");
+            }
+        }
+    }
+}
+
+/// Counts what a solve really asks for.
+struct Counting<'a, S> {
+    system: &'a S,
+    rhs: Cell<usize>,
+    jacobians: Cell<usize>,
+}
+impl<S: System> System for Counting<'_, S> {
+    fn dim(&self) -> usize {
+        self.system.dim()
+    }
+    fn rhs(&self, t: f64, y: &[f64], d: &mut [f64]) {
+        self.rhs.set(self.rhs.get() + 1);
+        self.system.rhs(t, y, d);
+    }
+    fn is_autonomous(&self) -> bool {
+        self.system.is_autonomous()
+    }
+}
+impl<S: Jacobian> Jacobian for Counting<'_, S> {
+    fn sparsity(&self) -> SparsityPattern {
+        self.system.sparsity()
+    }
+    fn jacobian(&self, t: f64, y: &[f64], values: &mut [f64]) {
+        self.jacobians.set(self.jacobians.get() + 1);
+        self.system.jacobian(t, y, values);
+    }
+}
+
+#[test]
+fn statistics_are_exact() {
+    fn check(name: &str, counting: &Counting<'_, impl Jacobian>, stats: Statistics) {
+        assert_eq!(stats.rhs_evaluations, counting.rhs.take(), "{name}");
+        assert_eq!(
+            stats.jacobian_evaluations,
+            counting.jacobians.take(),
+            "{name}"
+        );
+        // New factors for every new Jacobian, and for steps of another length; never more than one set an attempt.
+        let attempts = stats.steps + stats.rejected;
+        assert!(stats.factorizations <= attempts, "{name}: {stats:?}");
+        assert!(
+            stats.factorizations >= stats.jacobian_evaluations,
+            "{name}: {stats:?}"
+        );
+        assert!(
+            stats.factorizations < attempts || name == "Rodas5p",
+            "{name}: {stats:?}"
+        );
+    }
+    fn run(system: &impl Jacobian, end: f64, y0: &[f64]) {
+        let counting = Counting {
+            system,
+            rhs: Cell::new(0),
+            jacobians: Cell::new(0),
+        };
+        let options = Options::default().rtol(1e-5).atol(1e-9);
+        let span = (0.0, end);
+        let kvaerno = solve(&counting, &Kvaerno5, span, y0, &options)
+            .unwrap()
+            .stats;
+        check("Kvaerno5", &counting, kvaerno);
+        // One right-hand side an iteration, one for the start, one for the first step.
+        assert_eq!(kvaerno.rhs_evaluations, kvaerno.newton_iterations + 2);
+        let bdf = solve(&counting, &Bdf::default(), span, y0, &options)
+            .unwrap()
+            .stats;
+        check("Bdf", &counting, bdf);
+        assert_eq!(bdf.rhs_evaluations, bdf.newton_iterations + 2);
+        let radau = solve(&counting, &RadauIia5, span, y0, &options)
+            .unwrap()
+            .stats;
+        check("RadauIia5", &counting, radau);
+        // Three an iteration, one for every state, some for sharpened error estimates.
+        let least = 3 * radau.newton_iterations + radau.steps;
+        assert!((least..=least + radau.rejected + 2).contains(&radau.rhs_evaluations));
+        let rodas = solve(&counting, &Rodas5p, span, y0, &options)
+            .unwrap()
+            .stats;
+        check("Rodas5p", &counting, rodas);
+        assert_eq!(rodas.newton_iterations, 0);
+    }
+    run(&Robertson, 1e5, &Robertson::START);
+    run(&Hires, Hires::END, &Hires::START);
+    run(&VanDerPol { epsilon: 1e-3 }, 2.0, &VanDerPol::START);
+}
+
+/// A random linear relaxation of any size, sparse or full.
+struct Relaxation {
+    n: usize,
+    entries: Vec<(usize, usize, f64)>,
+    pattern: SparsityPattern,
+}
+impl Relaxation {
+    fn new(n: usize, density: f64, seed: u64) -> Self {
+        let mut state = seed | 1;
+        let mut next = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1u64 << 53) as f64
+        };
+        let (mut entries, mut offsets, mut rows) = (Vec::new(), vec![0], Vec::new());
+        for j in 0..n {
+            for i in 0..n {
+                if i == j || next() < density {
+                    let value = if i == j {
+                        -10f64.powf(4.0 * next())
+                    } else {
+                        (next() - 0.5) / n as f64
+                    };
+                    entries.push((i, j, value));
+                    rows.push(i);
+                }
+            }
+            offsets.push(rows.len());
+        }
+        Self {
+            n,
+            entries,
+            pattern: SparsityPattern::new(offsets, rows).unwrap(),
+        }
+    }
+}
+impl System for Relaxation {
+    fn dim(&self) -> usize {
+        self.n
+    }
+    fn rhs(&self, _t: f64, y: &[f64], d: &mut [f64]) {
+        d.fill(0.0);
+        for &(i, j, a) in &self.entries {
+            d[i] += a * y[j];
+        }
+    }
+}
+impl Jacobian for Relaxation {
+    fn sparsity(&self) -> SparsityPattern {
+        self.pattern.clone()
+    }
+    fn jacobian(&self, _t: f64, _y: &[f64], values: &mut [f64]) {
+        for (v, e) in values.iter_mut().zip(&self.entries) {
+            *v = e.2;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// Any size, density, tolerance and span, backward too: a solution or an error, and a solution decays as it must.
+    #[test]
+    fn nothing_panics(size in 0.0..1.0f64, density in 0.0..1.0f64, seed in any::<u64>(), rtol in -10.0..-1.0f64, t0 in -5.0..5.0f64, length in -3.0..3.0f64) {
+        // 1 to 500, small ones more often; large ones sparse, for the test's sake.
+        let n = 500f64.powf(size).round() as usize;
+        let system = Relaxation::new(n, density.min(4.0 / n as f64), seed);
+        let options = Options::default().rtol(10f64.powf(rtol)).atol(1e-8).max_steps(100);
+        let y0: Vec<f64> = (0..n).map(|i| (i % 3) as f64 - 0.5).collect();
+        for (name, result) in each(&system, (t0, t0 + length), &y0, &options) {
+            if let Ok(solution) = result {
+                prop_assert_eq!(solution.t_end, t0 + length);
+                if length > 1.0 {
+                    let most = solution.y_end.iter().fold(0.0f64, |m, y| m.max(y.abs()));
+                    prop_assert!(most < 1.5, "{} {}", name, most);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_stiff_method_solves_the_224_network() {
+    let Some(problem) = common::osu224("osu224_quiet.ic") else {
+        return;
+    };
+    let span = (problem.times[0], problem.times[99]);
+    let tight = Options::default()
+        .rtol(1e-9)
+        .atol(1e-20)
+        .outputs(problem.times.clone());
+    let options = Options::default()
+        .rtol(1e-5)
+        .atol(1e-16)
+        .outputs(problem.times.clone());
+    for y0 in &problem.initial[..3] {
+        let truth = solve(&problem.network, &Rodas5p, span, y0, &tight).unwrap();
+        for (name, result) in each(&problem.network, span, y0, &options) {
+            let found = result.unwrap();
+            let pairs = found.y.iter().zip(&truth.y).filter(|(_, b)| **b > 1e-10);
+            let worst = pairs.fold(0.0f64, |w, (a, b)| w.max((a - b).abs() / b));
+            println!("{name}: worst {worst:.1e}, {:?}", found.stats);
+            assert!(worst < 1e-2, "{name}: {worst:e}");
+        }
+    }
+}
+
+#[test]
+fn kvaerno_in_lanes_gives_what_one_model_gives() {
+    let Some(problem) = common::osu224("osu224_quiet.ic") else {
+        return;
+    };
+    let span = (problem.times[0], problem.times[99]);
+    let options = Options::default().outputs(problem.times.clone());
+    let initial = problem.initial[..7].concat();
+    let make = || common::Lanes::<4>::new(&problem.network);
+    let lanes = solve_lanes(make, &Kvaerno5, span, &initial, &options, &Watch::default()).unwrap();
+    for (m, y0) in problem.initial[..7].iter().enumerate() {
+        let alone = solve(&problem.network, &Kvaerno5, span, y0, &options).unwrap();
+        assert_eq!(lanes[m].as_ref().unwrap(), &alone, "model {m}");
+    }
+}
