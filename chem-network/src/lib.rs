@@ -7,6 +7,7 @@ mod element;
 mod embedded;
 mod environment;
 mod error;
+mod export;
 mod expression;
 pub mod format;
 mod kinetics;
@@ -26,6 +27,7 @@ pub use element::{ELECTRON_MASS, Element};
 pub use embedded::{EMBEDDED, embedded};
 pub use environment::{Environment, YEAR};
 pub use error::{Error, Position};
+pub use export::{ExportOptions, Exported, Target};
 pub use expression::{Expression, Language};
 pub use format::{
     Format, parse_network, parse_network_as, read_network, read_network_as,

@@ -2,7 +2,6 @@
 
 use super::ast::{Binary, Expr, Level, Variable};
 use super::function::Function;
-use super::program::definition;
 
 /// A language into which expressions are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,7 +76,7 @@ impl Emitter<'_> {
             Expr::Integer(value) => (literal(f64::from(*value), self.language), Level::Primary),
             Expr::Logical(value) => (self.logical(*value).to_owned(), Level::Primary),
             Expr::Variable(Variable::Shortcut(shortcut)) if self.write_out => {
-                match definition(*shortcut) {
+                match shortcut.tree() {
                     Some(tree) => (format!("({})", self.argument(&tree)), Level::Primary),
                     None => ((self.names)(shortcut.name()), Level::Primary),
                 }
@@ -173,7 +172,7 @@ impl Emitter<'_> {
     fn truncated(&self, text: &str) -> (String, Level) {
         match self.language {
             Language::C => self.call("trunc", &[text.to_owned()]),
-            Language::Rust => (format!("({text}).trunc()"), Level::Primary),
+            Language::Rust => self.call("f64::trunc", &[text.to_owned()]),
             Language::Python => self.call("np.trunc", &[text.to_owned()]),
             Language::Fortran => self.call("aint", &[text.to_owned()]),
         }

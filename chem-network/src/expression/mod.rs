@@ -16,9 +16,10 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub(crate) use ast::{Expr, Variable};
+pub(crate) use ast::{Binary, Expr, Variable};
 use dual::Dual;
 pub use emit::Language;
+pub(crate) use emit::emit;
 pub(crate) use function::Function;
 pub(crate) use lexer::Fault;
 pub(crate) use parser::{Meaning, parse};
@@ -84,6 +85,11 @@ impl Expression {
                 Err(Refusal::Syntax(fault))
             }
         }
+    }
+
+    /// The tree.
+    pub(crate) fn tree(&self) -> &Expr {
+        &self.tree
     }
 
     /// Value at the gas temperature T \[K\], the density of hydrogen nuclei n_H [cm⁻³] and the values

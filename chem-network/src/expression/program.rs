@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::ast::{Binary, Expr, Variable};
 use super::dual::Number;
 use super::function::Function;
-use super::parser::Meaning;
-use super::{parser, shortcut::Shortcut};
+use super::shortcut::Shortcut;
 
 /// Room on the stack, and for values that are used again.
 const STACK: usize = 64;
@@ -253,7 +252,7 @@ impl Graph {
                 if let Some(&place) = self.shortcuts.get(shortcut) {
                     return Some(place);
                 }
-                let place = self.add(&definition(*shortcut)?)?;
+                let place = self.add(&shortcut.tree()?)?;
                 self.shortcuts.insert(*shortcut, place);
                 place
             }
@@ -320,15 +319,6 @@ impl Graph {
         }
         uses
     }
-}
-
-/// A shortcut as an expression of T and earlier shortcuts.
-pub(crate) fn definition(shortcut: Shortcut) -> Option<Expr> {
-    let names = |name: &str| match Shortcut::from_name(name) {
-        Some(earlier) => Meaning::Is(Expr::Variable(Variable::Shortcut(earlier))),
-        None => Meaning::Is(Expr::Variable(Variable::Temperature)),
-    };
-    parser::parse(shortcut.definition(), &names).ok()
 }
 
 struct Writer<'a> {

@@ -1,5 +1,8 @@
 //! Functions of the temperature that KROME defines for every network file and no file defines.
 
+use super::ast::{Expr, Variable};
+use super::parser::{Meaning, parse};
+
 macro_rules! shortcuts {
     ($($variant:ident = $name:literal: $text:literal,)*) => {
         /// A built-in function of T, as in KROME's `get_Tshortcut` (Grassi et al. 2014, MNRAS 439,
@@ -56,5 +59,16 @@ impl Shortcut {
     pub fn from_name(name: &str) -> Option<Self> {
         let named = |one: &&Self| one.name().eq_ignore_ascii_case(name);
         Self::ALL.iter().find(named).copied()
+    }
+}
+
+impl Shortcut {
+    /// It as an expression of T and earlier shortcuts.
+    pub fn tree(self) -> Option<Expr> {
+        let names = |name: &str| {
+            let earlier = Self::from_name(name).map(Variable::Shortcut);
+            Meaning::Is(Expr::Variable(earlier.unwrap_or(Variable::Temperature)))
+        };
+        parse(self.definition(), &names).ok()
     }
 }
