@@ -67,4 +67,6 @@ pub enum Command {
 pub enum NetworkCommand {
     /// Read a network strictly and report what it contains and what is wrong with it.
     Check(commands::network_check::NetworkCheck),
+    /// Write a network in another format, as a table of reactions, or as source code.
+    Export(commands::network_export::NetworkExport),
 }

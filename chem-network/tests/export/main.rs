@@ -10,12 +10,12 @@ use std::path::PathBuf;
 use chem_network::{Environment, Kinetics, Network, RateOptions, parse_network, read_network};
 
 /// A network under test with its conditions.
-pub struct Case {
-    pub name: &'static str,
-    pub network: Network,
-    pub options: RateOptions,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) network: Network,
+    pub(crate) options: RateOptions,
     /// Gas temperatures \[K\].
-    pub temperatures: Vec<f64>,
+    pub(crate) temperatures: Vec<f64>,
 }
 
 /// A file of the shared data without the reactions that have no implementation.
@@ -35,7 +35,7 @@ fn shared(name: &str) -> Option<Network> {
 }
 
 /// Every rate law, with temperature ranges, gaps and overlaps.
-pub fn laws() -> Network {
+pub(crate) fn laws() -> Network {
     let text = "chem-network 1
 title: every law
 [species]
@@ -75,7 +75,7 @@ H+ + e- -> H ; expression abs(-1d-12)*sqrt(get_Hnuclei(n(:)))*min(atan(T4),tanh(
 }
 
 /// The networks, with conditions in which every rate has a value.
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let options = [
         ("user_Av", 0.7),
         ("user_crate", 1.3e-17),
@@ -113,7 +113,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// The conditions of all cases at a temperature.
-pub fn environment(temperature: f64) -> Environment {
+pub(crate) fn environment(temperature: f64) -> Environment {
     Environment::new(temperature, 2.3e-17)
         .with_density(2e4)
         .with_visual_extinction(0.8)
@@ -127,7 +127,7 @@ pub fn environment(temperature: f64) -> Environment {
 }
 
 /// The value of a condition under its name in generated code.
-pub fn condition(case: &Case, temperature: f64, name: &str) -> f64 {
+pub(crate) fn condition(case: &Case, temperature: f64, name: &str) -> f64 {
     let environment = environment(temperature);
     let known = match name {
         "temperature" => Some(environment.temperature),
@@ -148,23 +148,23 @@ pub fn condition(case: &Case, temperature: f64, name: &str) -> f64 {
 }
 
 /// Number densities of all species, no two alike, over many magnitudes.
-pub fn state(network: &Network) -> Vec<f64> {
+pub(crate) fn state(network: &Network) -> Vec<f64> {
     (0..network.species().len())
         .map(|i| 10f64.powf(4.0 - 9.0 * ((i * 7919 + 13) % 101) as f64 / 101.0))
         .collect()
 }
 
 /// k, dn/dt, Jacobian values and, as a scale for errors of rounding, the sums of absolute terms.
-pub struct Reference {
-    pub k: Vec<f64>,
-    pub rhs: Vec<f64>,
-    pub rhs_scale: Vec<f64>,
-    pub jacobian: Vec<f64>,
-    pub jacobian_scale: Vec<f64>,
-    pub pattern: (Vec<usize>, Vec<usize>),
+pub(crate) struct Reference {
+    pub(crate) k: Vec<f64>,
+    pub(crate) rhs: Vec<f64>,
+    pub(crate) rhs_scale: Vec<f64>,
+    pub(crate) jacobian: Vec<f64>,
+    pub(crate) jacobian_scale: Vec<f64>,
+    pub(crate) pattern: (Vec<usize>, Vec<usize>),
 }
 
-pub fn reference(case: &Case, temperature: f64) -> Reference {
+pub(crate) fn reference(case: &Case, temperature: f64) -> Reference {
     let network = &case.network;
     let kinetics = Kinetics::with_options(network, &environment(temperature), case.options.clone())
         .unwrap_or_else(|error| panic!("{} at {temperature}: {error}", case.name));
@@ -201,7 +201,7 @@ pub fn reference(case: &Case, temperature: f64) -> Reference {
 }
 
 /// Compares numbers; the scale says how much rounding may do.
-pub fn compare(what: &str, found: &[f64], expected: &[f64], scale: &[f64]) {
+pub(crate) fn compare(what: &str, found: &[f64], expected: &[f64], scale: &[f64]) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (i, (a, b)) in found.iter().zip(expected).enumerate() {
         let allowed = 1e-12 * scale[i].abs();

@@ -4,6 +4,7 @@ pub mod evaluate;
 pub mod generate;
 pub mod latent_network;
 pub mod network_check;
+pub mod network_export;
 pub mod predict;
 pub mod run;
 pub mod solve;
@@ -33,5 +34,6 @@ pub fn dispatch(cli: &Cli, output: &Output) -> Result<Outcome, Error> {
         Command::Solve(args) => solve::run(args, output),
         Command::LatentNetwork(args) => latent_network::run(args, output),
         Command::Network(NetworkCommand::Check(args)) => network_check::run(args, output),
+        Command::Network(NetworkCommand::Export(args)) => network_export::run(args, output),
     }
 }

@@ -119,10 +119,8 @@ impl Tables {
     }
 }
 
-fn padded(factors: &[usize], length: usize, species: usize) -> impl Iterator<Item = usize> {
-    let rest = length.saturating_sub(factors.len());
-    factors
-        .to_vec()
-        .into_iter()
-        .chain(std::iter::repeat_n(species, rest))
+fn padded(factors: &[usize], length: usize, species: usize) -> Vec<usize> {
+    let mut padded = factors.to_vec();
+    padded.resize(length.max(factors.len()), species);
+    padded
 }
