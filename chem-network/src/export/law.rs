@@ -203,7 +203,8 @@ fn h2_shielding(formula: Formula) -> Option<Formula> {
         .with("shielding", "core+r/(t*sqrt(0.7853981633974483d0+u*u))")
 }
 
-/// `ratio`, τ/τ(V) at the mean wavelength of the lines of CO, linear between the tabulated ones.
+/// `ratio`, τ/τ(V) at the mean wavelength of the lines of CO: the cubics of the extinction curve
+/// between the tabulated wavelengths around them.
 fn co_ratio(formula: Formula) -> Option<Formula> {
     let mut formula = formula
         .with("u", "log10(1d0+co_column)")?
@@ -215,19 +216,24 @@ fn co_ratio(formula: Formula) -> Option<Formula> {
         .with("lambda", "min(max(mean,913.6d0),1076.1d0)")?;
     // Knots of the extinction curve around 913.6 to 1076.1 Å.
     let knots = [910.0, 950.0, 1000.0, 1050.0, 1110.0];
-    let line = |from: f64, to: f64, formula: Formula| {
-        let (start, end) = (extinction_ratio(from), extinction_ratio(to));
+    let cubic = |from: f64, to: f64, formula: Formula| {
+        // Four values determine it.
+        let at = |third: f64| extinction_ratio(from + (to - from) * third / 3.0);
+        let [a, b, c, d] = [at(0.0), at(1.0), at(2.0), at(3.0)];
         formula
             .number("from", from)
             .number("width", to - from)
-            .number("start", start)
-            .number("rise", end - start)
-            .read("start+rise*(lambda-from)/width")
+            .number("c0", a)
+            .number("c1", 0.5 * (-11.0 * a + 18.0 * b - 9.0 * c + 2.0 * d))
+            .number("c2", 4.5 * (2.0 * a - 5.0 * b + 4.0 * c - d))
+            .number("c3", 4.5 * (3.0 * (b - c) + d - a))
+            .with("s", "(lambda-from)/width")?
+            .read("c0+s*(c1+s*(c2+s*c3))")
     };
     let mut ratio = None;
     for pair in knots.windows(2).rev() {
         let parts = formula.parts.clone();
-        let piece = line(pair[0], pair[1], Formula { parts })?;
+        let piece = cubic(pair[0], pair[1], Formula { parts })?;
         ratio = Some(match ratio {
             None => piece,
             Some(above) => {
