@@ -14,6 +14,9 @@ pub struct NetworkExport {
     /// Embedded network (osu224) or network file; the format is told from the content.
     #[arg(value_name = "NAME|FILE")]
     pub network: String,
+    /// How the file is read.
+    #[command(flatten)]
+    pub file: options::FileArgs,
     /// Form to write: own format, stoichiometric matrices, table of reactions, KROME file, or source code of rates, right-hand side and Jacobian.
     #[arg(long, value_name = "FORM", value_parser = parser())]
     pub to: String,
@@ -49,7 +52,7 @@ pub fn run(args: &NetworkExport, output: &Output) -> Result<Outcome, Error> {
         let text = "--to matrix-market writes three files: name them with --out FILE";
         return Err(Error::Usage(text.to_owned()));
     }
-    let network = options::network(&args.network)?;
+    let network = options::network(&args.network, &args.file)?;
     let (network, left_out) = if holds_unsupported(target) && !args.drop_unsupported {
         (network, 0)
     } else {
