@@ -203,52 +203,51 @@ fn h2_shielding(formula: Formula) -> Option<Formula> {
         .with("shielding", "core+r/(t*sqrt(0.7853981633974483d0+u*u))")
 }
 
-/// `ratio`, τ/τ(V) at the mean wavelength of the lines of CO: the cubics of the extinction curve
-/// between the tabulated wavelengths around them.
+/// `ratio`, τ/τ(V) at the mean wavelength of the lines of CO: the cubic of the extinction curve on
+/// its first interval, and at every further node the step of its third derivative.
 fn co_ratio(formula: Formula) -> Option<Formula> {
+    // Nodes of the curve around 913.6 to 1076.1 Å.
+    const NODES: [f64; 5] = [910.0, 950.0, 1000.0, 1050.0, 1110.0];
+    // Coefficients of the cubic between two nodes, which four values determine.
+    let cubic = |from: f64, to: f64| {
+        let width = to - from;
+        let at = |third: f64| extinction_ratio(from + width * third / 3.0);
+        let [a, b, c, d] = [at(0.0), at(1.0), at(2.0), at(3.0)];
+        [
+            a,
+            0.5 * (-11.0 * a + 18.0 * b - 9.0 * c + 2.0 * d) / width,
+            4.5 * (2.0 * a - 5.0 * b + 4.0 * c - d) / width.powi(2),
+            4.5 * (3.0 * (b - c) + d - a) / width.powi(3),
+        ]
+    };
+    let [c0, c1, c2, c3] = cubic(NODES[0], NODES[1]);
     let mut formula = formula
         .with("u", "log10(1d0+co_column)")?
         .with("w", "log10(1d0+h2_column)")?
         .with(
             "mean",
-            "(5675d0-200.6d0*w)-(571.6d0-24.09d0*w)*u+(18.22d0-0.7664d0*w)*u*u",
+            "5675d0-200.6d0*w-(571.6d0-24.09d0*w)*u+(18.22d0-0.7664d0*w)*u*u",
         )?
-        .with("lambda", "min(max(mean,913.6d0),1076.1d0)")?;
-    // Knots of the extinction curve around 913.6 to 1076.1 Å.
-    let knots = [910.0, 950.0, 1000.0, 1050.0, 1110.0];
-    let cubic = |from: f64, to: f64, formula: Formula| {
-        // Four values determine it.
-        let at = |third: f64| extinction_ratio(from + (to - from) * third / 3.0);
-        let [a, b, c, d] = [at(0.0), at(1.0), at(2.0), at(3.0)];
-        formula
-            .number("from", from)
-            .number("width", to - from)
-            .number("c0", a)
-            .number("c1", 0.5 * (-11.0 * a + 18.0 * b - 9.0 * c + 2.0 * d))
-            .number("c2", 4.5 * (2.0 * a - 5.0 * b + 4.0 * c - d))
-            .number("c3", 4.5 * (3.0 * (b - c) + d - a))
-            .with("s", "(lambda-from)/width")?
-            .read("c0+s*(c1+s*(c2+s*c3))")
-    };
-    let mut ratio = None;
-    for pair in knots.windows(2).rev() {
-        let parts = formula.parts.clone();
-        let piece = cubic(pair[0], pair[1], Formula { parts })?;
-        ratio = Some(match ratio {
-            None => piece,
-            Some(above) => {
-                let parts = vec![
-                    ("piece", piece),
-                    ("above", above),
-                    ("knot", number(pair[1])),
-                ];
-                let mut choice = Formula { parts };
-                choice.parts.extend(formula.parts.iter().cloned());
-                choice.read("merge(piece,above,lambda<=knot)")?
-            }
-        });
+        .with("x", "min(max(mean,913.6d0),1076.1d0)-910d0")?
+        .number("c0", c0)
+        .number("c1", c1)
+        .number("c2", c2)
+        .number("c3", c3)
+        .with("ratio", "c0+x*(c1+x*(c2+x*c3))")?;
+    let mut third = c3;
+    for pair in NODES.windows(2).skip(1) {
+        let next = cubic(pair[0], pair[1])[3];
+        let term = Formula {
+            parts: formula.parts.clone(),
+        };
+        let sum = term
+            .number("node", pair[0] - NODES[0])
+            .number("step", next - third)
+            .read("ratio+step*max(x-node,0d0)**3")?;
+        formula.parts.retain(|(name, _)| *name != "ratio");
+        formula.parts.push(("ratio", sum));
+        third = next;
     }
-    formula.parts.push(("ratio", ratio?));
     Some(formula)
 }
 
