@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod adjoint;
+mod aligned;
 mod batch;
 mod controller;
 mod dense;
@@ -15,6 +16,7 @@ mod log_space;
 pub mod methods;
 mod nonnegative;
 mod options;
+mod pack;
 pub mod problems;
 mod scalar;
 mod scaled;
@@ -23,6 +25,7 @@ mod solution;
 mod solver;
 mod space;
 mod steady;
+mod sums;
 mod system;
 
 pub use adjoint::{Outcome, Rollout};

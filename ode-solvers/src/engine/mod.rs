@@ -7,6 +7,7 @@ mod judge;
 mod lane;
 mod output;
 
+use crate::aligned::Aligned;
 use crate::controller::{rms, rms_each};
 use crate::invariant::Total;
 use crate::methods::Stepper;
@@ -21,10 +22,10 @@ use lane::Lane;
 #[derive(Clone, Debug)]
 pub(crate) struct Engine<T, P, const W: usize> {
     pub stepper: P,
-    y: Vec<[T; W]>,
-    y_new: Vec<[T; W]>,
-    error: Vec<[T; W]>,
-    out: Vec<[T; W]>,
+    y: Aligned<T, W>,
+    y_new: Aligned<T, W>,
+    error: Aligned<T, W>,
+    out: Aligned<T, W>,
     atol: Vec<T>,
     /// Relative tolerance per component, empty where one serves all.
     rtol: Vec<T>,
@@ -45,10 +46,10 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
     pub fn new(stepper: P) -> Self {
         Self {
             stepper,
-            y: Vec::new(),
-            y_new: Vec::new(),
-            error: Vec::new(),
-            out: Vec::new(),
+            y: Aligned::new(),
+            y_new: Aligned::new(),
+            error: Aligned::new(),
+            out: Aligned::new(),
             atol: Vec::new(),
             rtol: Vec::new(),
             totals: Vec::new(),
@@ -70,8 +71,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
     {
         let n = system.dim();
         for array in [&mut self.y, &mut self.y_new, &mut self.error, &mut self.out] {
-            array.clear();
-            array.resize(n, [T::zero(); W]);
+            array.reset(n);
         }
         self.totals.clear();
         self.totals.resize(options.invariants.len(), Total::zero());

@@ -1,5 +1,6 @@
 //! LU along a pattern analysed once: no search, no allocation, the same operations in every lane. Sparse columns first, a dense block last.
 use super::SparsityPattern;
+use super::ragged::Ragged;
 use super::symbolic::Symbolic;
 use crate::Scalar;
 
@@ -21,28 +22,6 @@ pub(super) struct FixedLu<T, const W: usize> {
     inverse_pivots: Vec<[T; W]>,
     block: Block<T, W>,
     work: Vec<[T; W]>,
-}
-
-/// Lists of different lengths, one after the other.
-#[derive(Clone, Debug)]
-struct Ragged<V> {
-    offsets: Vec<usize>,
-    values: Vec<V>,
-}
-
-impl<V> Ragged<V> {
-    fn collect<I: IntoIterator<Item = V>>(lists: impl Iterator<Item = I>) -> Self {
-        let (mut offsets, mut values) = (vec![0], Vec::new());
-        for list in lists {
-            values.extend(list);
-            offsets.push(values.len());
-        }
-        Self { offsets, values }
-    }
-    #[inline(always)]
-    fn range(&self, k: usize) -> std::ops::Range<usize> {
-        self.offsets[k]..self.offsets[k + 1]
-    }
 }
 
 impl<T: Scalar, const W: usize> FixedLu<T, W> {
@@ -158,30 +137,12 @@ impl<T: Scalar, const W: usize> FixedLu<T, W> {
     /// Replaces b by the solution.
     #[inline(always)]
     pub fn solve(&mut self, b: &mut [[T; W]]) {
-        self.load(b);
-        self.substitute();
-        for (k, &i) in self.order.iter().enumerate() {
-            b[i] = self.work[k];
-        }
-    }
-
-    /// Keeps a copy of b to solve for later.
-    #[inline(always)]
-    pub fn load(&mut self, b: &[[T; W]]) {
         for (k, &i) in self.order.iter().enumerate() {
             self.work[k] = b[i];
         }
-    }
-
-    /// Solves for the right-hand side loaded, into b, but for the lanes to `skip`.
-    pub fn solve_loaded(&mut self, b: &mut [[T; W]], skip: &[bool; W]) {
         self.substitute();
         for (k, &i) in self.order.iter().enumerate() {
-            for l in 0..W {
-                if !skip[l] {
-                    b[i][l] = self.work[k][l];
-                }
-            }
+            b[i] = self.work[k];
         }
     }
 

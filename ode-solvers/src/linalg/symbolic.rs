@@ -1,8 +1,22 @@
 //! The analysis before the first factorisation: elimination order by Markowitz' count, fill, and where the rest is better taken as dense.
 use super::SparsityPattern;
 
-/// The active rest is taken as a dense block once this part of it is filled: dense elimination runs in vectors, sparse through indices.
-const DENSE_FROM: f64 = 0.6;
+/// What a factorisation and the solves with it cost, to choose how many pivots are eliminated through lists before the rest is taken as dense.
+/// Only ratios matter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Costs {
+    /// A multiplication through lists, against one in the dense block.
+    pub sparse: f64,
+    /// The same in a solve.
+    pub sparse_solve: f64,
+    /// An entry of the block in a solve, against a multiplication in its factorisation.
+    pub solve: f64,
+    /// The block's dimension is to be a multiple of this.
+    pub multiple: usize,
+}
+
+/// Solves per factorisation (Rodas5P).
+const SOLVES: f64 = 8.0;
 
 /// Elimination order with pivots on the diagonal, and the pattern of the factors. Positions count in elimination order.
 #[derive(Clone, Debug)]
@@ -69,7 +83,7 @@ impl Bits {
 
 impl Symbolic {
     /// Analyses the pattern of shift·I − J: the given one and the diagonal.
-    pub fn analyse(pattern: &SparsityPattern) -> Self {
+    pub fn analyse(pattern: &SparsityPattern, costs: &Costs) -> Self {
         let n = pattern.dim();
         let (mut rows, mut columns) = (Bits::new(n), Bits::new(n));
         for j in 0..n {
@@ -84,9 +98,24 @@ impl Symbolic {
         }
         let mut active: Vec<usize> = (0..n).collect();
         let (mut order, mut lower, mut right) = (Vec::with_capacity(n), Vec::new(), Vec::new());
-        while !active.is_empty() {
+        // Work through lists so far: multiplications of the factorisation, entries.
+        let (mut work, mut listed) = (0, 0);
+        let (mut best, mut least) = (0, f64::INFINITY);
+        let mut full_for = 0;
+        loop {
+            let m = active.len();
+            if m.is_multiple_of(costs.multiple) {
+                let block = (m * m * m) as f64 / 3.0 + SOLVES * costs.solve * (m * m) as f64;
+                let lists = work as f64 * costs.sparse
+                    + SOLVES * costs.solve * costs.sparse_solve * listed as f64;
+                if block + lists < least {
+                    (best, least) = (order.len(), block + lists);
+                }
+            }
+            // Once everything left is filled, more lists are only worth while to round the dimension.
             let entries: usize = active.iter().map(|&i| rows.counts[i]).sum();
-            if entries as f64 >= DENSE_FROM * (active.len() * active.len()) as f64 {
+            full_for += usize::from(entries == m * m);
+            if m == 0 || full_for > costs.multiple {
                 break;
             }
             let cost = |i: usize| (rows.counts[i] - 1) * (columns.counts[i] - 1);
@@ -103,11 +132,15 @@ impl Symbolic {
             for &j in &beside {
                 columns.merge(j, pivot);
             }
+            work += below.len() * beside.len();
+            listed += below.len() + beside.len();
             order.push(pivot);
             lower.push(below);
             right.push(beside);
         }
         order.extend(active);
+        lower.truncate(best);
+        right.truncate(best);
         Self::renumber(order, lower, &right)
     }
 
@@ -139,18 +172,6 @@ impl Symbolic {
     /// Number of pivots eliminated through indices.
     pub fn sparse_pivots(&self) -> usize {
         self.lower.len()
-    }
-
-    /// Multiplications of a factorisation.
-    pub fn multiplications(&self) -> usize {
-        let sparse: usize = self
-            .upper
-            .iter()
-            .flatten()
-            .map(|&k| self.lower[k].len())
-            .sum();
-        let m = self.order.len() - self.sparse_pivots();
-        sparse + m * m * m / 3
     }
 
     /// Entries of L + U, the dense block counted full.

@@ -22,6 +22,7 @@ pub use rodas5p::{Rodas5p, Rodas5pStepper};
 pub use tsit5::{Tsit5, Tsit5Stepper};
 
 use crate::controller::Control;
+pub(crate) use crate::sums::{add, combine};
 use crate::{Options, Scalar, SolveError, Statistics};
 
 /// A method as a value: what a user hands to [`crate::solve`].
@@ -116,50 +117,4 @@ pub trait Stepper<T: Scalar, S, const W: usize> {
 
     /// Work of the last attempt for a lane.
     fn attempt_cost(&self, lane: usize) -> Statistics;
-}
-
-/// The stage sums: out = base + Σ_j `coefficients[j]`[lane] · `terms[j]`, with the number of terms known to the compiler.
-#[inline(always)]
-pub(crate) fn combine<T: Scalar, const W: usize, const J: usize>(
-    out: &mut [[T; W]],
-    base: &[[T; W]],
-    coefficients: [[T; W]; J],
-    terms: [&[[T; W]]; J],
-) {
-    let n = out.len();
-    let base = &base[..n];
-    let terms = terms.map(|x| &x[..n]);
-    for i in 0..n {
-        // A copy, not a reference: only then may loads pass stores and lanes become one vector.
-        let mut sum = base[i];
-        for j in 0..J {
-            let term = terms[j][i];
-            for l in 0..W {
-                sum[l] += coefficients[j][l] * term[l];
-            }
-        }
-        out[i] = sum;
-    }
-}
-
-/// out += Σ_j `coefficients[j]`[lane] · `terms[j]`.
-#[inline(always)]
-pub(crate) fn add<T: Scalar, const W: usize, const J: usize>(
-    out: &mut [[T; W]],
-    coefficients: [[T; W]; J],
-    terms: [&[[T; W]]; J],
-) {
-    let n = out.len();
-    let terms = terms.map(|x| &x[..n]);
-    for i in 0..n {
-        // A copy, not a reference: only then may loads pass stores and lanes become one vector.
-        let mut sum = out[i];
-        for j in 0..J {
-            let term = terms[j][i];
-            for l in 0..W {
-                sum[l] += coefficients[j][l] * term[l];
-            }
-        }
-        out[i] = sum;
-    }
 }

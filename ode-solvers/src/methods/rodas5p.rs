@@ -1,5 +1,6 @@
 //! Steinebach's linearly implicit method of order 5(4): the default for stiff systems with a Jacobian, chemistry above all.
 use super::{Method, Stepper, add, combine};
+use crate::aligned::Aligned;
 use crate::controller::Control;
 use crate::linalg::LinearSolver;
 use crate::{LaneJacobian, Scalar, SolveError, Statistics};
@@ -166,12 +167,12 @@ impl<T: Scalar, const W: usize> Method<T, W> for Rodas5p {
             dim: 0,
             autonomous: true,
             differenced: false,
-            slope: Vec::new(),
-            time_slope: Vec::new(),
-            stages: Vec::new(),
-            state: Vec::new(),
-            dense: Vec::new(),
-            jacobian: Vec::new(),
+            slope: Aligned::new(),
+            time_slope: Aligned::new(),
+            stages: Aligned::new(),
+            state: Aligned::new(),
+            dense: Aligned::new(),
+            jacobian: Aligned::new(),
             linear: LinearSolver::empty(),
         }
     }
@@ -184,14 +185,14 @@ pub struct Rodas5pStepper<T, const W: usize> {
     autonomous: bool,
     /// Whether ∂f/∂t was differenced, at the cost of one more right-hand side.
     differenced: bool,
-    slope: Vec<[T; W]>,
-    time_slope: Vec<[T; W]>,
+    slope: Aligned<T, W>,
+    time_slope: Aligned<T, W>,
     /// The eight stages U_j, one after the other.
-    stages: Vec<[T; W]>,
-    state: Vec<[T; W]>,
+    stages: Aligned<T, W>,
+    state: Aligned<T, W>,
     /// K₁, K₂, K₃ of the dense output, one after the other.
-    dense: Vec<[T; W]>,
-    jacobian: Vec<[T; W]>,
+    dense: Aligned<T, W>,
+    jacobian: Aligned<T, W>,
     linear: LinearSolver<T, W>,
 }
 
@@ -244,7 +245,6 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
                 found: pattern.dim(),
             });
         }
-        let zero = [T::zero(); W];
         self.dim = n;
         self.autonomous = system.is_autonomous();
         for (array, length) in [
@@ -255,8 +255,7 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
             (&mut self.dense, 3 * n),
             (&mut self.jacobian, pattern.nnz()),
         ] {
-            array.clear();
-            array.resize(length, zero);
+            array.reset(length);
         }
         self.linear.analyse(pattern);
         Ok(())
