@@ -4,6 +4,8 @@
 //! kernels again for AVX2 and AVX-512.
 
 use super::kernel::{Coefficients, Scratch, evaluate};
+#[cfg(target_arch = "x86_64")]
+use super::pack::x86::{Avx, Avx512, TwoAvx};
 use super::plan::Sums;
 
 /// What the machine can do.
@@ -21,7 +23,7 @@ impl Level {
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx512f") {
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
                 return Self::Avx512;
             }
             if is_x86_feature_detected!("avx2") {
@@ -43,36 +45,45 @@ pub(crate) fn evaluate_at<const W: usize, C: Coefficients<W>>(
     terms: &mut Scratch<W>,
 ) {
     match level {
-        Level::Baseline => evaluate(sums, coefficients, n, out, terms),
+        Level::Baseline => evaluate::<[f64; W], W, C>(sums, coefficients, n, out, terms),
         // SAFETY: `Level::detect` found the instructions on this machine.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => unsafe { evaluate_avx2(sums, coefficients, n, out, terms) },
+        Level::Avx2 => unsafe { avx2(sums, coefficients, n, out, terms) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { evaluate_avx512(sums, coefficients, n, out, terms) },
+        Level::Avx512 => unsafe { avx512(sums, coefficients, n, out, terms) },
+    }
+}
+
+/// Four and eight lanes in registers by name, other numbers as the compiler arranges them.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn avx2<const W: usize, C: Coefficients<W>>(
+    sums: &Sums,
+    coefficients: &[C],
+    n: &[[f64; W]],
+    out: &mut [[f64; W]],
+    terms: &mut Scratch<W>,
+) {
+    match W {
+        4 => evaluate::<Avx, W, C>(sums, coefficients, n, out, terms),
+        8 => evaluate::<TwoAvx, W, C>(sums, coefficients, n, out, terms),
+        _ => evaluate::<[f64; W], W, C>(sums, coefficients, n, out, terms),
     }
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn evaluate_avx2<const W: usize, C: Coefficients<W>>(
+#[target_feature(enable = "avx512f,avx512vl")]
+fn avx512<const W: usize, C: Coefficients<W>>(
     sums: &Sums,
     coefficients: &[C],
     n: &[[f64; W]],
     out: &mut [[f64; W]],
     terms: &mut Scratch<W>,
 ) {
-    evaluate(sums, coefficients, n, out, terms);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn evaluate_avx512<const W: usize, C: Coefficients<W>>(
-    sums: &Sums,
-    coefficients: &[C],
-    n: &[[f64; W]],
-    out: &mut [[f64; W]],
-    terms: &mut Scratch<W>,
-) {
-    evaluate(sums, coefficients, n, out, terms);
+    match W {
+        4 => evaluate::<Avx, W, C>(sums, coefficients, n, out, terms),
+        8 => evaluate::<Avx512, W, C>(sums, coefficients, n, out, terms),
+        _ => evaluate::<[f64; W], W, C>(sums, coefficients, n, out, terms),
+    }
 }

@@ -1,25 +1,26 @@
 //! The inner loops: evaluates the sums of a [`Plan`](super::plan::Plan) for W states at once.
 //! Everything here is inlined into its caller, so that a caller compiled for AVX gets AVX code.
 
+use super::pack::Pack;
 use super::plan::{BLOCK, Operation, Run, Sums};
 
 /// Coefficients of the terms of a [`Sums`], the same in all lanes or one per lane.
 pub(crate) trait Coefficients<const W: usize> {
     /// Coefficient of a term in every lane.
-    fn lanes(&self) -> [f64; W];
+    fn lanes<P: Pack<W>>(&self) -> P;
 }
 
 impl<const W: usize> Coefficients<W> for f64 {
     #[inline(always)]
-    fn lanes(&self) -> [f64; W] {
-        [*self; W]
+    fn lanes<P: Pack<W>>(&self) -> P {
+        P::splat(*self)
     }
 }
 
 impl<const W: usize> Coefficients<W> for [f64; W] {
     #[inline(always)]
-    fn lanes(&self) -> [f64; W] {
-        *self
+    fn lanes<P: Pack<W>>(&self) -> P {
+        P::load(self)
     }
 }
 
@@ -36,34 +37,20 @@ impl<const W: usize> Scratch<W> {
     }
 }
 
-#[inline(always)]
-fn times<const W: usize>(mut a: [f64; W], b: &[f64; W]) -> [f64; W] {
-    for l in 0..W {
-        a[l] *= b[l];
-    }
-    a
-}
-
-#[inline(always)]
-fn plus<const W: usize>(mut a: [f64; W], b: &[f64; W]) -> [f64; W] {
-    for l in 0..W {
-        a[l] += b[l];
-    }
-    a
-}
-
 /// Writes every output of `sums` at the states `n` (species × lanes) into `out` (outputs × lanes).
 #[inline(always)]
-pub(crate) fn evaluate<const W: usize, C: Coefficients<W>>(
+pub(crate) fn evaluate<P: Pack<W>, const W: usize, C: Coefficients<W>>(
     sums: &Sums,
     coefficients: &[C],
     n: &[[f64; W]],
     out: &mut [[f64; W]],
     scratch: &mut Scratch<W>,
 ) {
+    // The indices of `sums` were checked against these lengths when it was compiled.
+    let (n, out) = (&n[..sums.inputs], &mut out[..sums.length]);
     let terms = &mut scratch.0;
     for &output in &sums.untouched {
-        out[output as usize] = [0.0; W];
+        P::splat(0.0).store(at_mut(out, output));
     }
     // Slices are cut to equal lengths and zipped: one counter and no checks in the loops.
     let mut coefficients = coefficients;
@@ -74,7 +61,7 @@ pub(crate) fn evaluate<const W: usize, C: Coefficients<W>>(
         let [constant, linear, quadratic, higher] = block.terms;
         let (slots, rest) = terms.split_at_mut(constant);
         for (slot, k) in slots.iter_mut().zip(take(&mut coefficients, constant)) {
-            *slot = k.lanes();
+            k.lanes::<P>().store(slot);
         }
         let (slots, rest) = rest.split_at_mut(linear);
         let factors = take(&mut one, linear);
@@ -83,43 +70,60 @@ pub(crate) fn evaluate<const W: usize, C: Coefficients<W>>(
             .zip(take(&mut coefficients, linear))
             .zip(factors)
         {
-            *slot = times(k.lanes(), &n[a as usize]);
+            k.lanes::<P>().times(P::load(at(n, a))).store(slot);
         }
         let (slots, rest) = rest.split_at_mut(quadratic);
         let factors = take(&mut two, quadratic);
         let work = slots.iter_mut().zip(take(&mut coefficients, quadratic));
         for ((slot, k), &[a, b]) in work.zip(factors) {
-            *slot = times(times(k.lanes(), &n[a as usize]), &n[b as usize]);
+            let term = k.lanes::<P>().times(P::load(at(n, a)));
+            term.times(P::load(at(n, b))).store(slot);
         }
         let factors = take(&mut more, higher);
         let work = rest.iter_mut().zip(take(&mut coefficients, higher));
         for ((slot, k), factors) in work.zip(factors) {
-            *slot = factors
-                .iter()
-                .fold(k.lanes(), |product, &a| times(product, &n[a as usize]));
+            let product = |product: P, &a: &u32| product.times(P::load(at(n, a)));
+            factors.iter().fold(k.lanes(), product).store(slot);
         }
         for run in runs.by_ref().take(block.runs) {
             let these = take(&mut outputs, run.pieces as usize);
             let used = take(&mut references, run.pieces as usize * run.length as usize);
             match run.length {
-                1 => add_up::<W, 1>(run, these, used, terms, out),
-                2 => add_up::<W, 2>(run, these, used, terms, out),
-                3 => add_up::<W, 3>(run, these, used, terms, out),
-                4 => add_up::<W, 4>(run, these, used, terms, out),
-                5 => add_up::<W, 5>(run, these, used, terms, out),
-                6 => add_up::<W, 6>(run, these, used, terms, out),
-                7 => add_up::<W, 7>(run, these, used, terms, out),
-                _ => add_up::<W, 8>(run, these, used, terms, out),
+                1 => add_up::<P, W, 1>(run, these, used, terms, out),
+                2 => add_up::<P, W, 2>(run, these, used, terms, out),
+                3 => add_up::<P, W, 3>(run, these, used, terms, out),
+                4 => add_up::<P, W, 4>(run, these, used, terms, out),
+                5 => add_up::<P, W, 5>(run, these, used, terms, out),
+                6 => add_up::<P, W, 6>(run, these, used, terms, out),
+                7 => add_up::<P, W, 7>(run, these, used, terms, out),
+                _ => add_up::<P, W, 8>(run, these, used, terms, out),
             }
         }
     }
     if let Some(closure) = &sums.closure {
-        let mut sum = [0.0; W];
+        let mut sum = P::splat(0.0);
         for &(i, weight) in &closure.weights {
-            sum = plus(sum, &times([weight; W], &out[i as usize]));
+            sum = sum.plus(P::splat(weight).times(P::load(at(out, i))));
         }
-        out[closure.output as usize] = sum;
+        sum.store(at_mut(out, closure.output));
     }
+}
+
+/// Item `i` of an array that [`evaluate`] has cut to the length that the indices were checked against: with a check in every access the
+/// 224-reaction network takes 105 ns a state in 8 lanes, without 80 ns.
+#[inline(always)]
+fn at<V>(array: &[V], i: u32) -> &V {
+    debug_assert!((i as usize) < array.len());
+    // SAFETY: `Sums::compile` refuses indices at or above `inputs` and `length`.
+    unsafe { array.get_unchecked(i as usize) }
+}
+
+/// As [`at`].
+#[inline(always)]
+fn at_mut<V>(array: &mut [V], i: u32) -> &mut V {
+    debug_assert!((i as usize) < array.len());
+    // SAFETY: as above.
+    unsafe { array.get_unchecked_mut(i as usize) }
 }
 
 /// Cuts the first `count` items off a slice.
@@ -132,7 +136,7 @@ fn take<'a, T>(slice: &mut &'a [T], count: usize) -> &'a [T] {
 
 /// The pieces of one run, L references each.
 #[inline(always)]
-fn add_up<const W: usize, const L: usize>(
+fn add_up<P: Pack<W>, const W: usize, const L: usize>(
     run: &Run,
     outputs: &[u32],
     references: &[u8],
@@ -140,39 +144,43 @@ fn add_up<const W: usize, const L: usize>(
     out: &mut [[f64; W]],
 ) {
     let (pieces, _) = references.as_chunks::<L>();
-    let sum = |piece: &[u8; L]| {
-        let mut sum = terms[piece[0] as usize];
-        for at in &piece[1..] {
-            sum = plus(sum, &terms[*at as usize]);
-        }
-        sum
-    };
     let work = outputs.iter().zip(pieces);
     match run.operation {
         Operation::Set => {
             for (&output, piece) in work {
-                out[output as usize] = sum(piece);
+                sum::<P, W, L>(terms, piece).store(at_mut(out, output));
             }
         }
         Operation::SetNegative => {
             for (&output, piece) in work {
-                out[output as usize] = sum(piece).map(|x| -x);
+                sum::<P, W, L>(terms, piece)
+                    .negated()
+                    .store(at_mut(out, output));
             }
         }
         Operation::Add => {
             for (&output, piece) in work {
-                let out = &mut out[output as usize];
-                *out = plus(*out, &sum(piece));
+                let out = at_mut(out, output);
+                P::load(out).plus(sum::<P, W, L>(terms, piece)).store(out);
             }
         }
         Operation::Subtract => {
             for (&output, piece) in work {
-                let sum = sum(piece);
-                let out = &mut out[output as usize];
-                for l in 0..W {
-                    out[l] -= sum[l];
-                }
+                let out = at_mut(out, output);
+                P::load(out).minus(sum::<P, W, L>(terms, piece)).store(out);
             }
         }
     }
+}
+
+#[inline(always)]
+fn sum<P: Pack<W>, const W: usize, const L: usize>(
+    terms: &[[f64; W]; BLOCK],
+    piece: &[u8; L],
+) -> P {
+    let mut sum = P::load(&terms[piece[0] as usize]);
+    for at in &piece[1..] {
+        sum = sum.plus(P::load(&terms[*at as usize]));
+    }
+    sum
 }

@@ -61,7 +61,7 @@ impl<const W: usize> LaneKinetics<W> {
     /// If a slice is too short.
     #[inline(always)]
     pub fn rhs(&self, n: &[[f64; W]], dndt: &mut [[f64; W]]) {
-        evaluate(&self.plan.rhs, &self.rhs, n, dndt, &mut Scratch::new());
+        evaluate::<[f64; W], W, _>(&self.plan.rhs, &self.rhs, n, dndt, &mut Scratch::new());
     }
 
     /// As [`Kinetics::jacobian_lanes`], every lane with its own rate coefficients.
@@ -70,7 +70,7 @@ impl<const W: usize> LaneKinetics<W> {
     /// If a slice is too short.
     #[inline(always)]
     pub fn jacobian(&self, n: &[[f64; W]], values: &mut [[f64; W]]) {
-        evaluate(
+        evaluate::<[f64; W], W, _>(
             &self.plan.jacobian,
             &self.jacobian,
             n,

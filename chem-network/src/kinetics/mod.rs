@@ -4,6 +4,7 @@
 mod dispatch;
 mod kernel;
 mod lanes;
+mod pack;
 mod plan;
 
 use std::sync::Arc;
@@ -233,7 +234,7 @@ impl Kinetics {
     /// If a slice is shorter than [`dim`](Self::dim).
     #[inline(always)]
     pub fn rhs_lanes<const W: usize>(&self, n: &[[f64; W]], dndt: &mut [[f64; W]]) {
-        evaluate(&self.plan.rhs, &self.rhs, n, dndt, &mut Scratch::new());
+        evaluate::<[f64; W], W, _>(&self.plan.rhs, &self.rhs, n, dndt, &mut Scratch::new());
     }
 
     /// [`jacobian`](Self::jacobian) of W states at once, `values[entry][lane]`, inlined like
@@ -243,7 +244,7 @@ impl Kinetics {
     /// If a slice is too short.
     #[inline(always)]
     pub fn jacobian_lanes<const W: usize>(&self, n: &[[f64; W]], values: &mut [[f64; W]]) {
-        evaluate(
+        evaluate::<[f64; W], W, _>(
             &self.plan.jacobian,
             &self.jacobian,
             n,

@@ -50,6 +50,10 @@ pub(crate) struct Run {
 /// Outputs as signed sums of terms.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sums {
+    /// Number densities read: all factors lie below.
+    pub inputs: usize,
+    /// Outputs written: all of `outputs` lie below.
+    pub length: usize,
     pub blocks: Vec<Block>,
     /// Factors of the terms with one, two and more factors, block after block.
     pub one: Vec<u32>,
@@ -114,12 +118,12 @@ impl Plan {
             }
             rhs_terms.retain(|term| !(term.plus.is_empty() && term.minus.is_empty()));
         }
-        let mut rhs = Sums::compile(&rhs_terms, species);
+        let mut rhs = Sums::compile(&rhs_terms, species, species);
         rhs.closure = closure;
         Self {
             species,
             rhs,
-            jacobian: Sums::compile(&jacobian_terms, row_indices.len()),
+            jacobian: Sums::compile(&jacobian_terms, species, row_indices.len()),
             column_offsets,
             row_indices,
         }
@@ -239,8 +243,16 @@ fn derivatives<'a>(
 }
 
 impl Sums {
-    fn compile(terms: &[Term], outputs: usize) -> Self {
+    /// Terms with indices of densities below `inputs` and of outputs below `outputs`; what evaluates them relies on it.
+    fn compile(terms: &[Term], inputs: usize, outputs: usize) -> Self {
+        for term in terms {
+            assert!(term.factors.iter().all(|&i| (i as usize) < inputs));
+            let mut touched = term.plus.iter().chain(&term.minus);
+            assert!(touched.all(|&o| (o as usize) < outputs));
+        }
         let mut sums = Self {
+            inputs,
+            length: outputs,
             recipe_offsets: vec![0],
             ..Self::default()
         };

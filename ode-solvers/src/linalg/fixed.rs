@@ -1,4 +1,4 @@
-//! LU along a pattern analysed once: no search, no allocation, the same operations in every lane. Sparse columns first, a dense block last.
+//! LU of one matrix along a pattern analysed once: no search, no allocation. Sparse columns first, a dense block last, whose columns run in vectors.
 use super::SparsityPattern;
 use super::ragged::Ragged;
 use super::symbolic::Symbolic;
@@ -70,8 +70,18 @@ impl<T: Scalar, const W: usize> FixedLu<T, W> {
     }
 
     /// Factorises. Returns the largest multiplier of each lane, not-a-number where a pivot is 0 or not finite.
-    #[inline(always)]
+    #[inline]
     pub fn factorize(&mut self, shift: &[T; W], jacobian: &[[T; W]]) -> [T; W] {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has just been asked for the one feature that the function needs.
+            return unsafe { factorize_avx2(self, shift, jacobian) };
+        }
+        self.factorize_here(shift, jacobian)
+    }
+
+    #[inline(always)]
+    fn factorize_here(&mut self, shift: &[T; W], jacobian: &[[T; W]]) -> [T; W] {
         let mut growth = [T::zero(); W];
         for j in 0..self.order.len() {
             self.eliminate_column(j, shift, jacobian);
@@ -135,8 +145,18 @@ impl<T: Scalar, const W: usize> FixedLu<T, W> {
     }
 
     /// Replaces b by the solution.
-    #[inline(always)]
+    #[inline]
     pub fn solve(&mut self, b: &mut [[T; W]]) {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has just been asked for the one feature that the function needs.
+            return unsafe { solve_avx2(self, b) };
+        }
+        self.solve_here(b);
+    }
+
+    #[inline(always)]
+    fn solve_here(&mut self, b: &mut [[T; W]]) {
         for (k, &i) in self.order.iter().enumerate() {
             self.work[k] = b[i];
         }
@@ -165,6 +185,22 @@ impl<T: Scalar, const W: usize> FixedLu<T, W> {
             subtract_at(work, &x, &self.upper, &self.upper_values, j);
         }
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn factorize_avx2<T: Scalar, const W: usize>(
+    lu: &mut FixedLu<T, W>,
+    shift: &[T; W],
+    jacobian: &[[T; W]],
+) -> [T; W] {
+    lu.factorize_here(shift, jacobian)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn solve_avx2<T: Scalar, const W: usize>(lu: &mut FixedLu<T, W>, b: &mut [[T; W]]) {
+    lu.solve_here(b);
 }
 
 /// work[i] -= x · value for the entries of list k.
