@@ -15,7 +15,7 @@ pub use pattern::{PatternError, SparsityPattern};
 use crate::Scalar;
 use blocks::Blocks;
 use dense::DenseLu;
-use fixed::FixedLu;
+use fixed::{CHUNK, FixedLu};
 use lanes::LaneLu;
 use symbolic::{Costs, Symbolic};
 use tiles::TILE;
@@ -41,13 +41,13 @@ const ONE_LANE: Costs = Costs {
     sparse: 4.0,
     sparse_solve: 3.0,
     solve: 2.0,
-    multiple: 1,
+    multiple: CHUNK,
 };
 
 /// A factorisation along a fixed pattern, made for one lane or for several.
 #[derive(Clone, Debug)]
 enum Fixed<T, const W: usize> {
-    One(FixedLu<T, W>),
+    One(FixedLu<T>),
     Lanes(LaneLu<T, W>),
 }
 
@@ -64,7 +64,7 @@ impl<T: Scalar, const W: usize> Fixed<T, W> {
     #[inline(always)]
     fn factorize(&mut self, shift: &[T; W], jacobian: &[[T; W]]) -> [T; W] {
         match self {
-            Self::One(lu) => lu.factorize(shift, jacobian),
+            Self::One(lu) => [lu.factorize(shift[0], jacobian.as_flattened()); W],
             Self::Lanes(lu) => lu.factorize(shift, jacobian),
         }
     }
@@ -73,7 +73,7 @@ impl<T: Scalar, const W: usize> Fixed<T, W> {
     #[inline(always)]
     fn solve(&mut self, b: &mut [[T; W]]) {
         match self {
-            Self::One(lu) => lu.solve(b),
+            Self::One(lu) => lu.solve(b.as_flattened_mut()),
             Self::Lanes(lu) => lu.solve(b),
         }
     }
