@@ -1,6 +1,6 @@
 //! LU of (α + iβ)·I − J with real J, for Radau IIA: along the pattern analysed once, pivoted and dense where that is small, full, or fails.
 use super::symbolic::Symbolic;
-use super::{LARGEST_DENSE, LARGEST_MULTIPLIER, SMALL, SparsityPattern};
+use super::{FULL, LARGEST_DENSE, LARGEST_MULTIPLIER, ONE_LANE, SMALL, SparsityPattern};
 use crate::Scalar;
 
 /// Solver of ((α + iβ)·I − J) x = b in one lane. Real and imaginary parts are kept apart, so that loops run over plain arrays.
@@ -28,10 +28,9 @@ impl<T: Scalar> ComplexSolver<T> {
             return;
         }
         let n = pattern.dim();
-        let symbolic = Symbolic::analyse(&pattern);
-        let full = (n * n * n) as f64 / 3.0;
-        let worthwhile = n > SMALL && (symbolic.multiplications() as f64) < 0.9 * full;
-        self.fixed = (worthwhile || n > LARGEST_DENSE).then(|| Fixed::new(&pattern, symbolic));
+        let worthwhile = n > SMALL && (pattern.nnz() as f64) < FULL * (n * n) as f64;
+        self.fixed = (worthwhile || n > LARGEST_DENSE)
+            .then(|| Fixed::new(&pattern, Symbolic::analyse(&pattern, &ONE_LANE)));
         self.pattern = pattern;
     }
 
