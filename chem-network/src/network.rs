@@ -70,6 +70,12 @@ impl Origin {
 
 /// Species and reactions of a chemical network.
 ///
+/// Files differ in the cosmic-ray ionisation rate ζ₀ for which their parameters are quoted. Every
+/// rate law keeps its own ([`RateLaw::cosmic_ray_reference`](crate::RateLaw::cosmic_ray_reference)):
+/// 1 s⁻¹ in networks read from OSU and KIDA files (α is per ζ), 1.3e-17 s⁻¹ in those from UMIST,
+/// UCLCHEM and 3D-PDR files; [`cosmic_ray_references`](Self::cosmic_ray_references) lists them. A
+/// rate is α ζ/ζ₀ with the ζ of the [`Environment`](crate::Environment), whatever the file.
+///
 /// Two networks are equal when title, source, species and reactions are, whatever file format they
 /// were read from.
 #[derive(Debug, Clone)]
