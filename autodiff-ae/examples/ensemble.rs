@@ -1,8 +1,9 @@
 //! Many seeds of one model at once, the best kept: L0–L3 (Grassi et al. 2021) on a toy chemistry A ⇌ B whose latent law is known.
 //!
-//! `cargo run --release -p autodiff-ae --example ensemble [MEMBERS [THREADS]]`
+//! `cargo run --release -p autodiff-ae --example ensemble [MEMBERS [THREADS]]`; with `--features cuda` and no THREADS, on a GPU where
+//! there is one: a member a block of its threads.
 
-use autodiff_ae::train::{Derivatives, SampleTable, Trainer, TrainerOptions, train_ensemble};
+use autodiff_ae::train::{Derivatives, SampleTable, Trainer, TrainerOptions, train_ensemble_on};
 use autodiff_ae::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -43,6 +44,24 @@ impl LatentDynamics<f32> for Exchange {
         p_bar[0] += lane_sum(&std::array::from_fn(|l| z[0][l] * bar[l]));
         p_bar[1] -= lane_sum(&std::array::from_fn(|l| z[1][l] * bar[l]));
     }
+    /// The same for a GPU, one sample at a time.
+    fn cuda_source(&self) -> Option<String> {
+        let source = "
+__device__ inline void latent_value(const real* p, const real* z, const real* c, real* g) {
+    g[1] = p[0] * z[0] - p[1] * z[1];
+    g[0] = -g[1];
+}
+__device__ inline void latent_vjp(const real* p, const real* z, const real* c, const real* g_bar, real* z_bar,
+                                  real* p_bar, real* c_bar) {
+    const real bar = g_bar[1] - g_bar[0];
+    z_bar[0] += p[0] * bar;
+    z_bar[1] -= p[1] * bar;
+    p_bar[0] += z[0] * bar;
+    p_bar[1] -= z[1] * bar;
+}
+";
+        Some(source.into())
+    }
 }
 
 /// Six observed quantities of a relaxing pair, with their derivatives in time.
@@ -64,8 +83,10 @@ fn table(samples: usize, rng: &mut ChaCha8Rng) -> Result<SampleTable<f32>, Error
 fn main() -> Result<(), Error> {
     let mut arguments = std::env::args().skip(1);
     let members: u64 = arguments.next().and_then(|a| a.parse().ok()).unwrap_or(8);
-    let threads = arguments.next().and_then(|a| a.parse().ok()).unwrap_or(0);
-    let device = CpuDevice::new(threads)?;
+    let device = match arguments.next().and_then(|a| a.parse().ok()) {
+        Some(threads) => Device::cpu(threads)?,
+        None => Device::auto()?,
+    };
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let train = Arc::new(table(4000, &mut rng)?);
     let held_back = Arc::new(table(500, &mut rng)?);
@@ -93,7 +114,7 @@ fn main() -> Result<(), Error> {
         Trainer::new(objective, options, params)
     };
     let trainers = (1..=members).map(member).collect::<Result<Vec<_>, _>>()?;
-    let ensemble = train_ensemble(trainers, &device, None)?;
+    let ensemble = train_ensemble_on(trainers, &device, None)?;
     for (trainer, outcome) in ensemble.members.iter().zip(&ensemble.outcomes) {
         let seed = trainer.options().seed;
         match outcome {
@@ -107,13 +128,13 @@ fn main() -> Result<(), Error> {
     }
     if let (Some(best), Some(s)) = (ensemble.best(), ensemble.spread) {
         println!(
-            "best seed {}: {:.3e}; median {:.3e}, worst {:.3e}, standard deviation {:.1e}, on {} thread(s)",
+            "best seed {}: {:.3e}; median {:.3e}, worst {:.3e}, standard deviation {:.1e}, on {}",
             best.options().seed,
             s.best,
             s.median,
             s.worst,
             s.deviation,
-            device.threads()
+            device.describe()
         );
     }
     Ok(())

@@ -2,7 +2,7 @@
 //! fraction of the measured rate of matrix products. Losses and parameters are those of the training loop: see docs/gpu.md.
 //!
 //! `cargo run --release -p autodiff-ae --features cuda --example gpu_bench [EPOCHS [SEEDS [SAMPLES [BATCH]]]]`
-//! with 100 epochs, 128 seeds, 50000 samples, and batches of 1024 for the wide layers.
+//! with 100 epochs, 128 seeds, 50000 samples, and batches of 1024 and four times that for the wide layers.
 
 use autodiff_ae::cuda::*;
 use autodiff_ae::train::{Derivatives, SampleTable, Trainer, TrainerOptions};
@@ -232,8 +232,11 @@ fn main() -> Result<(), Error> {
     paper(&device, 1, 1, 320)?;
     paper(&device, epochs, 1, samples)?;
     paper(&device, epochs, number(1, 128) as u64, samples)?;
-    for products in [Products::F32, Products::Tf32, Products::Bf16] {
-        wide(&device, products, number(3, 1024))?;
+    let batch = number(3, 1024);
+    for batch in [batch, 4 * batch] {
+        for products in [Products::F32, Products::Tf32, Products::Bf16] {
+            wide(&device, products, batch)?;
+        }
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The configuration of a run: a TOML file, complete enough to repeat it, and the options that change it.
 
+use crate::commands::device::Device;
 use crate::error::Error;
 use crate::options::{
     ConditionArgs, Conditions, FileArgs, TimeArgs, ToleranceArgs, network_format,
@@ -95,6 +96,9 @@ pub struct TrainingArgs {
     /// Stop training after this time, wherever it is then.
     #[arg(long, value_name = "MINUTES")]
     pub max_minutes: Option<f64>,
+    /// What computes the training's steps.
+    #[arg(long, value_enum, default_value_t)]
+    pub device: Device,
 }
 
 impl RunConfig {

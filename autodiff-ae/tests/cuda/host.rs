@@ -16,7 +16,7 @@ impl Libraries {
     pub fn build() -> Option<Self> {
         let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
         Command::new(&compiler).arg("--version").output().ok()?;
-        let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/host_cuda");
+        let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../autodiff-ae/tests/host_cuda");
         let folder = tempfile::tempdir().unwrap();
         for (source, library) in [
             ("driver.cpp", "libcuda.so"),

@@ -7,6 +7,13 @@ use rand_chacha::ChaCha8Rng;
 use super::{config::DerivativeObjective, data::TrainingData};
 use crate::{Error, model::Network, series::shuffled};
 
+/// Order of the samples in a pass over them, counted from 0.
+pub(super) fn order_of_pass(seed: u64, pass: u64, points: usize) -> Vec<usize> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(1 + pass);
+    shuffled(points, &mut rng)
+}
+
 /// Batches, losses and their gradient.
 #[derive(Debug)]
 pub(crate) struct DerivativeTrainer {
@@ -73,9 +80,7 @@ impl DerivativeTrainer {
         let per_epoch = self.steps_per_epoch(data);
         let (epoch, at) = (step / per_epoch, (step % per_epoch) as usize);
         if self.epoch != Some(epoch) {
-            let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-            rng.set_stream(1 + epoch);
-            self.order = shuffled(data.points(), &mut rng);
+            self.order = order_of_pass(self.seed, epoch, data.points());
             self.epoch = Some(epoch);
         }
         let members = &self.order[at * self.batch..(at + 1) * self.batch];

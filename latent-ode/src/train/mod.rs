@@ -3,6 +3,8 @@
 mod config;
 mod data;
 mod derivative;
+#[cfg(feature = "cuda")]
+mod gpu;
 mod muon;
 mod optimiser;
 mod report;

@@ -102,6 +102,21 @@ impl Optimiser {
 }
 
 impl Memory {
+    /// Adam's memory alone.
+    #[cfg(feature = "cuda")]
+    pub fn of_adam(adam: autodiff_ae::optim::AdamState<f32>) -> Self {
+        Self {
+            adam,
+            momentum: Vec::new(),
+        }
+    }
+
+    /// Adam's part.
+    #[cfg(feature = "cuda")]
+    pub fn adam(&self) -> &autodiff_ae::optim::AdamState<f32> {
+        &self.adam
+    }
+
     pub fn store(&self, prefix: &str, file: &mut Checkpoint) -> Result<(), Error> {
         file.insert_adam(&format!("{prefix}.adam"), &self.adam)?;
         file.insert(

@@ -56,6 +56,9 @@ pub struct TrainControl<'a> {
     pub resume: bool,
     /// Run so many steps of this very loop, without validation, and stop: for timing.
     pub benchmark_steps: Option<u64>,
+    /// A GPU that takes the steps of a training on derivatives by Adam; validation stays on the CPU.
+    #[cfg(feature = "cuda")]
+    pub gpu: Option<autodiff_ae::cuda::CudaDevice>,
 }
 
 impl std::fmt::Debug for TrainControl<'_> {

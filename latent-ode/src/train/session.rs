@@ -78,7 +78,7 @@ pub(super) struct Session<'d> {
     pub config: TrainConfig,
     pub network: Network,
     pub normalisation: Normalisation,
-    data: TrainingData,
+    pub(super) data: TrainingData,
 }
 
 /// Trains a surrogate on `train`, choosing its best state on rollouts of `val`.
@@ -125,7 +125,35 @@ pub fn train(
         _ => session.begin(&optimiser)?,
     };
     optimiser.recall(&state.memory)?;
-    session.run(&mut trainer, &mut optimiser, &mut state, control)
+    let until = control
+        .benchmark_steps
+        .map_or(config.steps, |n| state.step + n);
+    #[cfg(feature = "cuda")]
+    let ahead = match control.gpu.clone() {
+        Some(gpu) => session.run_on_gpu(&gpu, until, &mut optimiser, &mut state, control)?,
+        None => Ahead::default(),
+    };
+    #[cfg(not(feature = "cuda"))]
+    let ahead = Ahead::default();
+    session.run(
+        &mut trainer,
+        &mut optimiser,
+        &mut state,
+        control,
+        until,
+        ahead,
+    )
+}
+
+/// Steps that were taken before the loop on the CPU begins.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// Why training has ended already.
+    pub stopped: Option<Stop>,
+    /// Steps, those of returns included.
+    pub taken: u64,
+    /// Seconds they took, and seconds of what came between.
+    pub seconds: [f64; 2],
 }
 
 impl Session<'_> {
@@ -166,17 +194,19 @@ impl Session<'_> {
         optimiser: &mut Optimiser,
         state: &mut State,
         control: &mut TrainControl<'_>,
+        total: u64,
+        ahead: Ahead,
     ) -> Result<Trained, Error> {
         let (started, before) = (Instant::now(), state.progress.seconds);
         let first = state.step;
-        let total = control
-            .benchmark_steps
-            .map_or(self.config.steps, |n| state.step + n);
         let per_epoch = trainer.steps_per_epoch(&self.data) as f64;
         let mut gradient = vec![0f32; state.params.len()];
         let mut aside = 0.0;
         let mut taken = 0u64;
         let stopped = loop {
+            if let Some(stop) = ahead.stopped {
+                break stop;
+            }
             if state.step >= total {
                 break if control.benchmark_steps.is_some() {
                     Stop::Benchmark
@@ -264,7 +294,8 @@ impl Session<'_> {
             stopped,
             steps: state.step,
             seconds: state.progress.seconds,
-            steps_per_second: taken as f64 / (seconds - aside).max(1e-9),
+            steps_per_second: (taken + ahead.taken) as f64
+                / (seconds - aside + ahead.seconds[0]).max(1e-9),
         })
     }
 
@@ -284,7 +315,7 @@ impl Session<'_> {
     }
 
     /// Back to the last state that was fine, with half the learning rate.
-    fn retreat(
+    pub(super) fn retreat(
         &self,
         state: &mut State,
         optimiser: &mut Optimiser,
@@ -309,7 +340,7 @@ impl Session<'_> {
     }
 
     /// Validates, records, keeps the best; whether training has come to a standstill.
-    fn review(
+    pub(super) fn review(
         &self,
         state: &mut State,
         rate: f64,

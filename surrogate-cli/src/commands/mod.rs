@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod device;
 pub mod evaluate;
 pub mod generate;
 pub mod latent_network;

@@ -1,5 +1,6 @@
 //! `surrogate run`: the main job, from the network to the report, in one folder, resumable at every stage.
 
+use super::device::Device;
 use super::{generate, train};
 use crate::config::{DataArgs, RunConfig, TrainingArgs};
 use crate::error::Error;
@@ -85,7 +86,14 @@ pub fn run(args: &Run, output: &Output) -> Result<Outcome, Error> {
 
     let (dataset, generated) = data(&config, &files.data, output, resume)?;
     interrupt::check(resume)?;
-    let (surrogate, trained) = model(&config, &dataset, &files, output, resume)?;
+    let (surrogate, trained) = model(
+        &config,
+        &dataset,
+        args.training.device,
+        &files,
+        output,
+        resume,
+    )?;
     interrupt::check(resume)?;
     let dataset = judge::matched(dataset, &surrogate)?;
     let judgement = judge::judge(&surrogate, &dataset, config.data.seed, output)?;
@@ -189,6 +197,7 @@ fn data(
 fn model(
     config: &RunConfig,
     dataset: &Dataset,
+    device: Device,
     files: &folder::Files,
     output: &Output,
     how_to_go_on: impl FnOnce() -> String,
@@ -201,6 +210,7 @@ fn model(
     let trained = train::train(
         dataset,
         &config.training,
+        device,
         &files.checkpoint,
         resume,
         output,

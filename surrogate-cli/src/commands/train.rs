@@ -1,5 +1,6 @@
 //! `surrogate train`: a surrogate from a data set; interruptible, resumable.
 
+use super::device::Device;
 use crate::config::{RunConfig, TrainingArgs};
 use crate::error::Error;
 use crate::output::{Outcome, Output};
@@ -54,6 +55,7 @@ pub fn run(args: &Train, output: &Output) -> Result<Outcome, Error> {
     let trained = train(
         &dataset,
         &config.training,
+        args.training.device,
         &checkpoint,
         args.resume,
         output,
@@ -114,6 +116,7 @@ pub fn remove(checkpoint: &Path) -> Result<(), Error> {
 pub fn train(
     dataset: &Dataset,
     config: &TrainConfig,
+    device: Device,
     checkpoint: &Path,
     resume: bool,
     output: &Output,
@@ -142,6 +145,7 @@ pub fn train(
         resume,
         ..TrainControl::default()
     };
+    device.choose(config, &mut control, output)?;
     let trained = latent_ode::train(dataset, config, &mut control)?;
     bar.finish_and_clear();
     if trained.stopped == Stop::Cancelled {

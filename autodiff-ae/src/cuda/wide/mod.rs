@@ -62,6 +62,8 @@ pub(crate) struct Wide<T> {
     squares: CudaSlice<T>,
     scale: CudaSlice<T>,
     step: CudaSlice<i32>,
+    /// Whether every product has been run once.
+    warm: bool,
 }
 
 /// The whole source of this path's kernels.
@@ -127,6 +129,7 @@ impl<T: Scalar> Wide<T> {
             squares: zeros(device, MOST_BLOCKS)?,
             scale: zeros(device, 1)?,
             step: zeros(device, 2)?,
+            warm: false,
             device: device.clone(),
             problem: problem.clone(),
         })
@@ -144,6 +147,12 @@ impl<T: Scalar> Wide<T> {
                 .stream
                 .memset_zeros(&mut self.step)
                 .map_err(failed("clearing a counter"))?;
+            if !self.warm {
+                // cuBLAS loads what it needs at the first call of a kind, which a capture may not admit.
+                self.gradient(state, table, run, member)?;
+                self.device.synchronize()?;
+                self.warm = true;
+            }
             self.capture_and_replay(state, table, run, member)?;
         }
         Ok(())
@@ -159,7 +168,7 @@ impl<T: Scalar> Wide<T> {
     ) -> Result<(), Error> {
         let stream = &self.device.stream;
         stream
-            .begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL)
+            .begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED)
             .map_err(failed("beginning a capture"))?;
         let step = self.step(state, table, run, member);
         // The capture is ended even where the step failed, so that the stream can be used again.
@@ -182,6 +191,30 @@ impl<T: Scalar> Wide<T> {
         self.kernels.launch(function, blocks, THREADS, 0, args)
     }
 
+    /// A member's addresses.
+    fn member(&self, state: &State<T>, member: usize) -> Member {
+        Member {
+            params: address_at(&state.params, member * self.problem.param_len()),
+            settings: address_at(&state.settings, member * crate::cuda::state::SETTINGS),
+            masses: address(&state.masses),
+        }
+    }
+
+    /// Losses and gradient of the mini-batch whose turn it is.
+    fn gradient(
+        &self,
+        state: &State<T>,
+        table: &CudaTable<T>,
+        run: &Run<T>,
+        member: usize,
+    ) -> Result<(), Error> {
+        let who = self.member(state, member);
+        let order = address_at(&run.order, member * run.order_stride);
+        self.gather(table, order, 0, self.batch)?;
+        self.forward(who, self.batch, true)?;
+        self.backward(who, self.batch)
+    }
+
     /// One training step.
     fn step(
         &self,
@@ -192,15 +225,8 @@ impl<T: Scalar> Wide<T> {
     ) -> Result<(), Error> {
         let p = self.problem.param_len();
         let at = |slice, each: usize| address_at::<T>(slice, member * each);
-        let who = Member {
-            params: at(&state.params, p),
-            settings: at(&state.settings, crate::cuda::state::SETTINGS),
-            masses: address(&state.masses),
-        };
-        let order = address_at(&run.order, member * run.order_stride);
-        self.gather(table, order, 0, self.batch)?;
-        self.forward(who, self.batch, true)?;
-        self.backward(who, self.batch)?;
+        let who = self.member(state, member);
+        self.gradient(state, table, run, member)?;
         let squares = blocks(p);
         self.launch(
             "w_squares",
