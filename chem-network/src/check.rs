@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::error::Error;
 use crate::format::Format;
-use crate::network::{Network, UnsupportedRow};
+use crate::network::Network;
 use crate::operations::{Identity, identity};
+use crate::origin::UnsupportedRow;
 
 /// Findings about a network; serialises to the object that `network check --json` prints.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]

@@ -15,6 +15,7 @@ mod network;
 #[cfg(feature = "ode")]
 mod ode;
 mod operations;
+mod origin;
 mod pathways;
 mod rate;
 mod reaction;
@@ -35,10 +36,11 @@ pub use format::{
 };
 pub use kinetics::{Kinetics, LaneKinetics, Workspace};
 pub use nalgebra_sparse;
-pub use network::{Network, Remark, SkippedLines, UnsupportedRow};
+pub use network::Network;
 #[cfg(feature = "ode")]
 pub use ode::{KineticsBatch, KineticsLanes, TrackedKinetics, TrackedLanes};
 pub use operations::Merged;
+pub use origin::{Remark, SkippedLines, UnsupportedRow};
 pub use pathways::{Contribution, Pathways};
 pub use rate::{
     CoShielding, Extrapolation, Fit, GrainH2, Rate, RateLaw, RateOptions, TemperatureRange,

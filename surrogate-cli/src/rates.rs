@@ -37,7 +37,7 @@ impl From<Outside> for Extrapolation {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Rate coefficients")]
 pub struct RateArgs {
-    /// What holds where no temperature range of a reaction does [default: what the file says, zero in KROME files, else extrapolate].
+    /// What holds where no temperature range of a reaction does [default: what the file says, zero in KROME and UCLCHEM files, else extrapolate].
     #[arg(long, value_enum, value_name = "POLICY")]
     pub extrapolation: Option<Outside>,
     /// Value of a variable of rate expressions, e.g. user_Av=1; repeatable.

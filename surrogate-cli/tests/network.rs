@@ -127,3 +127,66 @@ fn the_latent_network_of_the_paper() {
     }
     call(folder.path(), "latent-network --atoms 0").refused(2, &["at least 1"]);
 }
+
+#[test]
+fn the_format_is_told_or_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = "7:NN:O:CH:CO:H:::1:1.00e-09:-0.50:10.0:10:300:L:C:\"\":\"\": ! odd\n";
+    write(folder.path(), "a.txt", &format!("# comment\n{row}"));
+    let json = call(folder.path(), "network check a.txt --json")
+        .expect(0)
+        .json();
+    assert_eq!(json["format"], "umist");
+    assert_eq!(json["skipped"][0]["what"], "comment");
+    assert_eq!(json["remarks"][0]["line"], 2);
+    let text = call(folder.path(), "network check a.txt --format umist").expect(0);
+    assert!(text.stdout.contains("! odd"), "{}", text.stdout);
+    call(folder.path(), "network check a.txt --format kida").refused(1, &["a.txt:1:"]);
+    write(folder.path(), "initial.csv", "O,CH\n1,1\n");
+    let solve = "solve --network a.txt --initial initial.csv --t-end 1 --points 3";
+    call(folder.path(), &format!("{solve} --format umist")).expect(0);
+    call(folder.path(), &format!("{solve} --format osu")).refused(1, &["a.txt:1:"]);
+    let unknown = call(folder.path(), "network check a.txt --format excel").expect(2);
+    assert!(
+        unknown.stderr.contains("uclchem, 3dpdr"),
+        "{}",
+        unknown.stderr
+    );
+    call(folder.path(), "network check osu224 --format osu").refused(2, &["embedded"]);
+}
+
+#[test]
+fn rates_and_species_of_3d_pdr_belong_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let rates = "1,O,CH,,CO,H,,,1.0E-09,-0.50,10.0,L,10,300,C,\n";
+    let species = "1,H,0.4,1.0\n2,CO,0,28.0\n3,CH,0,13.0\n4,O,3e-4,16.0\n5,e-,0,0.0\n";
+    write(folder.path(), "rates_a.d", rates);
+    let count = |options: &str| {
+        let json = call(
+            folder.path(),
+            &format!("network check rates_a.d {options} --json"),
+        )
+        .expect(0)
+        .json();
+        assert_eq!(json["format"], "3dpdr");
+        json["species"].as_u64().unwrap()
+    };
+    assert_eq!(count(""), 4);
+    write(folder.path(), "other.d", species);
+    assert_eq!(count("--species-list other.d"), 5);
+    write(folder.path(), "species_a.d", species);
+    assert_eq!(count(""), 5);
+    write(
+        folder.path(),
+        "species_a.d",
+        &species.replace("O,3e-4,16.0", "C,3e-4,12.0"),
+    );
+    call(folder.path(), "network check rates_a.d")
+        .refused(1, &["rates_a.d:1:3", "list of species"]);
+    call(folder.path(), "network check species_a.d").refused(1, &["list of species of 3D-PDR"]);
+    call(
+        folder.path(),
+        "network check rates_a.d --format kida --species-list other.d",
+    )
+    .refused(2, &["--species-list"]);
+}

@@ -181,7 +181,7 @@ impl Rate {
         self
     }
 
-    /// What the file says of temperatures that no fit holds: zero in KROME files, nothing in others.
+    /// What the file says of temperatures that no fit holds: zero in KROME and UCLCHEM files, nothing in others.
     #[must_use]
     pub fn outside(&self) -> Option<Extrapolation> {
         self.outside

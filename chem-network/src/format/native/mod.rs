@@ -49,7 +49,8 @@ use std::collections::HashMap;
 
 use super::Format;
 use crate::error::Error;
-use crate::network::{Network, Origin, UnsupportedRow};
+use crate::network::Network;
+use crate::origin::{Origin, UnsupportedRow};
 use crate::reaction::{Reaction, ReactionKind};
 use crate::species::{Composition, Species};
 
