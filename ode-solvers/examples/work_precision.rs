@@ -1,7 +1,6 @@
 //! Work against precision of every stiff method on the test problems: a diagram of each (docs/images/work_precision.svg) and a table of errors in units of
 //! rtol. `cargo run --release -p stiff-ode-solvers --example work_precision`; the 224-reaction network is among them where the shared test data are.
 #[path = "../tests/common/mod.rs"]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod common;
 
 use std::error::Error;
@@ -19,6 +18,8 @@ const METHODS: [&str; 4] = ["Rodas5p", "Kvaerno5", "RadauIia5", "Bdf"];
 const TIME: f64 = 0.02;
 
 type Any<'a> = &'a dyn Jacobian;
+/// Error of a solve at an rtol, as the diagram shows it and in units of the tolerance.
+type ErrorOf = Box<dyn Fn(&Solution, f64) -> (f64, f64)>;
 
 /// What a diagram needs of a problem.
 struct Case {
@@ -27,8 +28,7 @@ struct Case {
     span: (f64, f64),
     start: Vec<f64>,
     options: Box<dyn Fn(f64) -> Options>,
-    /// Error of a solve at this rtol, as the diagram shows it and in units of the tolerance.
-    error: Box<dyn Fn(&Solution, f64) -> (f64, f64)>,
+    error: ErrorOf,
 }
 
 /// One solve, measured: rtol, seconds, error, error in units of rtol.
@@ -232,11 +232,15 @@ fn draw(panels: &[(&str, Vec<Vec<Point>>)]) -> Result<(), Box<dyn Error>> {
                 .label(method)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 12, y)], colour));
         }
-        chart
-            .configure_series_labels()
-            .label_font(("sans-serif", 10))
-            .border_style(BLACK.mix(0.2))
-            .draw()?;
+        // Curves fall from the upper left to the lower right; one key serves all panels.
+        if *name == panels[0].0 {
+            chart
+                .configure_series_labels()
+                .position(SeriesLabelPosition::UpperRight)
+                .label_font(("sans-serif", 10))
+                .border_style(BLACK.mix(0.2))
+                .draw()?;
+        }
     }
     root.present()?;
     println!("wrote {path}");

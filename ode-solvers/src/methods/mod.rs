@@ -8,6 +8,7 @@
 //! | [`Bdf`] | large stiff systems at loose tolerances; one lane | 1 to 5, A(α)-stable | the order in use |
 //! | [`Tsit5`] | systems that are not stiff, and solves that are differentiated in reverse | 5(4), explicit | 4 |
 mod bdf;
+mod convergence;
 mod kvaerno5;
 mod newton;
 mod radau;
