@@ -136,10 +136,12 @@ fn draw(path: &str, runs: &[Vec<Point>], exponent: f64, factor: f64) -> Result<(
         Circle::new(at, 2, BLUE.mix(0.25).filled())
     }))?;
     let line = |exponent: f64, factor: f64| {
-        (0..=60).map(move |i| {
-            let n = left * (right / left).powf(f64::from(i) / 60.0);
-            (n, factor * n.powf(exponent))
-        })
+        (0..=200)
+            .map(move |i| {
+                let n = left * (right / left).powf(f64::from(i) / 200.0);
+                (n, factor * n.powf(exponent))
+            })
+            .filter(move |&(_, reactions)| (low..high).contains(&reactions))
     };
     chart
         .draw_series(LineSeries::new(
