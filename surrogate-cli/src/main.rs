@@ -14,13 +14,16 @@ mod judge;
 mod options;
 mod oscillation;
 mod output;
+mod paths;
 mod progress;
 mod rates;
 mod report;
+mod sheet;
 mod shielding;
 mod solver;
 mod table;
 mod timings;
+mod track;
 
 use clap::Parser;
 use std::process::ExitCode;

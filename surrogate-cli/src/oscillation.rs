@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::initial::InitialStates;
 use crate::interrupt;
 use crate::options::Tolerances;
-use crate::solver;
+use crate::solver::{self, Along, Batching, Task};
 use chem_network::{Network, RateOptions};
 
 /// Species below this number density (cm⁻³) are not looked at.
@@ -47,16 +47,17 @@ pub fn rows(
         .chunks(MODELS * species)
         .zip(initial.environments.chunks(MODELS));
     for (chunk, (states, environments)) in chunks.enumerate() {
-        let batch = solver::solve(
+        let task = Task {
             network,
-            states,
-            environments,
+            initial: states,
+            conditions: Along::Constant(environments),
             rates,
-            &late,
-            tight,
-            &|_| (),
-            interrupt::flag(),
-        )?;
+            times: &late,
+            tolerances: tight,
+            batching: Batching::Lanes,
+            until_steady: None,
+        };
+        let batch = solver::solve(&task, &|_| (), interrupt::flag())?;
         for (row, data) in batch.data.chunks_exact(late.len() * species).enumerate() {
             let late = &data[skip * species..];
             if (0..species).any(|i| turns(late.iter().skip(i).step_by(species).copied()) >= TURNS) {

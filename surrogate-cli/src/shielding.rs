@@ -1,6 +1,7 @@
 //! Reads a table of the line shielding of CO: columns `co_column`, `h2_column` (cm⁻²) and `factor`, a full grid in any order.
 
 use crate::error::Error;
+use crate::sheet::Sheet;
 use chem_network::CoShielding;
 use std::path::Path;
 
@@ -9,46 +10,24 @@ const COLUMNS: [&str; 3] = ["co_column", "h2_column", "factor"];
 
 /// The shielding function of a table.
 pub fn read(path: &Path) -> Result<CoShielding, Error> {
-    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
-    let bad = |line: u64, reason: String| Error::Line {
+    let sheet = Sheet::read(path, &COLUMNS.join(", "), "grid points")?;
+    let columns = sheet.columns(
+        |name| COLUMNS.iter().position(|column| *column == name),
+        || COLUMNS.join(", "),
+    )?;
+    let bad = |reason: String| Error::Line {
         path: path.to_owned(),
-        line,
+        line: sheet.header.line,
         reason,
     };
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .comment(Some(b'#'))
-        .from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|e| bad(1, e.to_string()))?.clone();
-    let mut place = [0; 3];
-    for (place, name) in place.iter_mut().zip(COLUMNS) {
-        *place = header.iter().position(|h| h == name).ok_or_else(|| {
-            let line = header.position().map_or(1, csv::Position::line);
-            bad(
-                line,
-                format!("no column {name}; expected {}", COLUMNS.join(", ")),
-            )
-        })?;
+    if columns.len() < COLUMNS.len() {
+        return Err(bad(format!("expected the columns {}", COLUMNS.join(", "))));
     }
-    let mut rows: Vec<[f64; 3]> = Vec::new();
-    for record in reader.records() {
-        let record =
-            record.map_err(|e| bad(e.position().map_or(0, csv::Position::line), e.to_string()))?;
-        let line = record.position().map_or(0, csv::Position::line);
+    let mut rows: Vec<[f64; 3]> = Vec::with_capacity(sheet.rows.len());
+    for line in &sheet.rows {
         let mut row = [0.0; 3];
-        for ((value, &i), name) in row.iter_mut().zip(&place).zip(COLUMNS) {
-            let cell = record.get(i).unwrap_or_default();
-            let number = cell.parse::<f64>().ok();
-            *value = number
-                .filter(|v| v.is_finite() && *v > 0.0)
-                .ok_or_else(|| Error::Cell {
-                    path: path.to_owned(),
-                    line,
-                    column: i + 1,
-                    name: name.to_owned(),
-                    found: crate::initial::clipped(cell),
-                    expected: "a finite number above 0".to_owned(),
-                })?;
+        for (i, &column) in columns.iter().enumerate() {
+            row[column] = sheet.number(line, i, "a finite number above 0", |v| v > 0.0)?;
         }
         rows.push(row);
     }
@@ -73,8 +52,8 @@ pub fn read(path: &Path) -> Result<CoShielding, Error> {
             co.len(),
             h2.len()
         );
-        return Err(bad(1, reason));
+        return Err(bad(reason));
     }
     let factors: Vec<f64> = rows.iter().map(|row| row[2]).collect();
-    CoShielding::from_table(&co, &h2, &factors).map_err(|e| bad(1, e.to_string()))
+    CoShielding::from_table(&co, &h2, &factors).map_err(|e| bad(e.to_string()))
 }

@@ -1,9 +1,10 @@
 //! Seconds per model of the full solve and of every part of a prediction, on one thread, in one run.
 
 use crate::error::Error;
+use crate::interrupt;
 use crate::options::Tolerances;
 use crate::report::data::Timing;
-use crate::{interrupt, solver};
+use crate::solver::{self, Along, Batching, Task};
 use chem_network::{Environment, Network, RateOptions};
 use latent_ode::{Control, Dataset, Surrogate};
 use std::time::Instant;
@@ -44,16 +45,17 @@ pub fn measure(
             .flat_map(|&m| test.state(m, 0).iter().copied())
             .collect();
         let work = || {
-            solver::solve(
+            let task = Task {
                 network,
-                &initial,
-                &environment,
+                initial: &initial,
+                conditions: Along::Constant(&environment),
                 rates,
                 times,
                 tolerances,
-                &|_| (),
-                interrupt::flag(),
-            )
+                batching: Batching::Lanes,
+                until_steady: None,
+            };
+            solver::solve(&task, &|_| (), interrupt::flag())
         };
         let (batch, _) = on_one_thread(work)?;
         let batch = batch?;

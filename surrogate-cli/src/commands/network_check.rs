@@ -5,6 +5,7 @@ use crate::output::{Outcome, Output};
 use crate::{options, rates};
 use chem_network::Network;
 use clap::Args;
+use std::collections::BTreeMap;
 
 /// Findings of one kind that are listed in full; further ones are counted.
 const LISTED: usize = 20;
@@ -18,6 +19,9 @@ pub struct NetworkCheck {
     /// How the file is read.
     #[command(flatten)]
     pub file: options::FileArgs,
+    /// Species that are there initially: lists those that can never appear from them. Separated by commas.
+    #[arg(long, value_name = "SPECIES", value_delimiter = ',')]
+    pub initial: Vec<String>,
 }
 
 /// Reads the network and reports; findings are no failure.
@@ -27,11 +31,20 @@ pub fn run(args: &NetworkCheck, output: &Output) -> Result<Outcome, Error> {
     let format = report
         .format
         .map_or_else(|| "none".to_owned(), |f| f.to_string());
+    let unreachable = if args.initial.is_empty() {
+        None
+    } else {
+        Some(network.unreachable(&args.initial)?)
+    };
     let facts = [
         ("format", format),
         ("rows", report.rows.to_string()),
         ("reactions", report.reactions.to_string()),
         ("species", report.species.to_string()),
+        ("elements", report.elements.join(" ")),
+        ("never formed", few(&report.never_formed)),
+        ("never destroyed", few(&report.never_destroyed)),
+        ("groups of isomers", report.isomers.len().to_string()),
         ("unbalanced reactions", report.unbalanced.to_string()),
         ("duplicate reactions", report.duplicates.to_string()),
         ("conservation laws", report.conservation_laws.to_string()),
@@ -58,9 +71,20 @@ pub fn run(args: &NetworkCheck, output: &Output) -> Result<Outcome, Error> {
         list("unsupported", &unsupported, output)?;
         list("lines without a reaction", &skipped(&network), output)?;
         list("remarks", &remarks(&network), output)?;
+        let isomers: Vec<String> = report.isomers.iter().map(|g| g.join(" ")).collect();
+        list("isomers", &isomers, output)?;
+        let kinds = report.kinds.iter().map(|(kind, n)| format!("{kind} {n}"));
+        list("kinds of process", &kinds.collect::<Vec<_>>(), output)?;
+        let laws = report.conservation_basis.iter();
+        list("conserved", &laws.map(law).collect::<Vec<_>>(), output)?;
+        if let Some(names) = &unreachable {
+            let start = args.initial.join(", ");
+            output.say(&format!("\nunreachable from {start}: {}", few(names)))?;
+        }
     }
     let mut json = serde_json::to_value(&report)?;
     if let serde_json::Value::Object(object) = &mut json {
+        object.insert("unreachable".into(), serde_json::to_value(&unreachable)?);
         object.insert("cosmic_rays".into(), rates::cosmic_rays_json(&network));
         object.insert("skipped".into(), serde_json::to_value(network.skipped())?);
         object.insert("remarks".into(), serde_json::to_value(network.remarks())?);
@@ -80,6 +104,32 @@ fn remarks(network: &Network) -> Vec<String> {
     remarks
         .map(|row| format!("line {}: {} ({})", row.line, row.text, row.remark))
         .collect()
+}
+
+/// How many, and the first of them by name.
+fn few<S: AsRef<str>>(names: &[S]) -> String {
+    let first: Vec<&str> = names.iter().take(LISTED).map(AsRef::as_ref).collect();
+    let more = if names.len() > LISTED { " …" } else { "" };
+    format!("{} {}{more}", names.len(), first.join(" "))
+        .trim_end()
+        .to_owned()
+}
+
+/// A conservation law as a sum, its first terms if there are many.
+fn law(weights: &BTreeMap<String, i64>) -> String {
+    let term = |(name, weight): (&String, &i64)| match weight {
+        1 => format!("+ {name}"),
+        -1 => format!("- {name}"),
+        w if *w < 0 => format!("- {} {name}", -w),
+        w => format!("+ {w} {name}"),
+    };
+    let terms: Vec<String> = weights.iter().take(LISTED).map(term).collect();
+    let more = if weights.len() > LISTED {
+        format!(" and {} more species", weights.len() - LISTED)
+    } else {
+        String::new()
+    };
+    format!("{}{more}", terms.join(" ").trim_start_matches("+ "))
 }
 
 fn unbalanced(network: &Network) -> Vec<String> {
