@@ -88,7 +88,7 @@ fn paper_step<T: Scalar>(batch: usize, peak: f64) -> Result<(), Error> {
 
 /// Forward and reverse through one network under a squared error, as training through a rollout does three times a step.
 fn wide<T: Scalar>(name: &str, widths: &[usize], samples: usize, peak: f64) -> Result<(), Error> {
-    let net = Mlp::new(widths, Activation::Silu, Activation::Tanh)?;
+    let net = Mlp::new(widths, Activation::Softplus, Activation::Identity)?;
     let mut params = vec![T::zero(); net.param_len()];
     net.initialise(
         Initialiser::Glorot,
@@ -150,11 +150,11 @@ fn on_threads<T: Scalar>(threads: usize, only_paper: bool) -> Result<(), Error> 
     if only_paper {
         return Ok(());
     }
-    wide::<T>("encoder", &[29, 128, 128, 5], 1000, all)?;
-    wide::<T>("decoder", &[5, 128, 128, 29], 1000, all)?;
-    wide::<T>("decoder", &[5, 128, 128, 29], 1600, all)?;
-    wide::<T>("square", &[128, 128, 128, 128], 1024, all)?;
-    wide::<T>("square", &[512, 512, 512], 1024, all)
+    // The second method's encoders and decoders (Vermariën et al. 2025): v1 of width 128, v3 of width 512.
+    wide::<T>("v1 encoder", &[19, 128, 128, 128, 16], 1024, all)?;
+    wide::<T>("v1 decoder", &[16, 128, 128, 128, 19], 1024, all)?;
+    wide::<T>("v3 encoder", &[31, 512, 512, 512, 128], 1024, all)?;
+    wide::<T>("v3 decoder", &[128, 512, 512, 512, 31], 1024, all)
 }
 
 fn main() -> Result<(), Error> {

@@ -3,6 +3,8 @@
 mod activation;
 mod autoencoder;
 mod batch;
+#[cfg(feature = "dfdx")]
+pub mod bridge;
 mod buffer;
 pub mod checkpoint;
 #[cfg(feature = "cuda")]

@@ -348,3 +348,60 @@ fn wrong_shapes_and_empty_batches_are_errors() {
     bad.set(0, 1, 2.0);
     assert!(bad.check_finite("x").is_ok());
 }
+
+/// What single precision computes is what double precision computes, to four digits of the greatest entry.
+#[test]
+fn single_precision_agrees_with_double_to_1e_4() {
+    fn gradient<T: Scalar>(activation: Activation, samples: usize) -> (Vec<f64>, [f64; 4]) {
+        let (model, params) = model::<T>(
+            29,
+            &[32, 16, 8],
+            activation,
+            [Activation::Tanh, Activation::Tanh],
+            3,
+        );
+        let batch = |s| Batch::from_columns(&uniform(29 * samples, s), 29, samples).unwrap();
+        let (x, xdot) = (batch(1), batch(2));
+        let config = LossConfig {
+            weights: LossWeights::default(),
+            reduction: Reduction::Mean,
+            masses: MASSES.to_vec(),
+        };
+        let mut gradient = vec![T::zero(); params.len()];
+        let samples = Samples {
+            x: &x,
+            xdot: &xdot,
+            conditions: None,
+        };
+        let values = model
+            .loss_and_gradient(
+                &MassAction::new(false),
+                &params,
+                samples,
+                &config,
+                &mut LossWorkspace::new(&model),
+                &mut gradient,
+            )
+            .unwrap();
+        (gradient.iter().map(|g| g.f64()).collect(), values.losses)
+    }
+    for activation in Activation::ALL {
+        for samples in [32, 500] {
+            let (single, a) = gradient::<f32>(activation, samples);
+            let (double, b) = gradient::<f64>(activation, samples);
+            let scale = double.iter().fold(0.0_f64, |m, g| m.max(g.abs()));
+            for (s, d) in single.iter().zip(&double) {
+                assert!(
+                    (s - d).abs() <= 1e-4 * scale,
+                    "{activation:?}: {s} against {d}"
+                );
+            }
+            for (s, d) in a.iter().zip(b) {
+                assert!(
+                    (s - d).abs() <= 1e-4 * d.abs(),
+                    "{activation:?}: {s} against {d}"
+                );
+            }
+        }
+    }
+}

@@ -136,22 +136,26 @@ fn the_truncated_normal_has_its_variance_and_its_bounds() {
 #[test]
 fn gather_picks_columns_and_clears_the_padding() {
     let table = uniform::<f32>(7 * 100, 1);
-    let mut batch = Batch::zeros(7, 64);
-    batch.fill(9.0);
-    let indices: Vec<usize> = (0..45).map(|i| (i * 37) % 100).collect();
-    batch.gather(&table, &indices).unwrap();
-    assert_eq!((batch.samples(), batch.blocks()), (45, 2));
-    for (s, &i) in indices.iter().enumerate() {
-        for f in 0..7 {
-            assert_eq!(batch.get(f, s), table[i * 7 + f]);
+    // Sizes that are gathered in one piece and in several.
+    for samples in [1, 32, 45, 300, 1000, 4097] {
+        let mut batch = Batch::zeros(7, 64);
+        batch.fill(9.0);
+        let indices: Vec<usize> = (0..samples).map(|i| (i * 37) % 100).collect();
+        batch.gather(&table, &indices).unwrap();
+        assert_eq!(
+            (batch.samples(), batch.blocks()),
+            (samples, samples.div_ceil(32))
+        );
+        for (s, &i) in indices.iter().enumerate() {
+            for f in 0..7 {
+                assert_eq!(batch.get(f, s), table[i * 7 + f]);
+            }
         }
+        let used = samples - 32 * (batch.blocks() - 1);
+        let last = batch.block(batch.blocks() - 1);
+        assert!(last.iter().all(|row| row[used..].iter().all(|x| *x == 0.0)));
     }
-    assert!(
-        batch
-            .block(1)
-            .iter()
-            .all(|row| row[13..].iter().all(|x| *x == 0.0))
-    );
+    assert!(Batch::zeros(7, 1).gather(&table, &[100]).is_err());
 }
 
 #[test]

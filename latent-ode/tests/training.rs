@@ -55,27 +55,12 @@ fn run(dataset: &Dataset, config: &TrainConfig) -> Trained {
     train(dataset, config, &mut TrainControl::default()).unwrap()
 }
 
+/// The file of a surrogate: equal trainings leave equal files.
 fn bytes(surrogate: &Surrogate) -> Vec<u8> {
-    // Everything but the clock: seconds differ from run to run.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m");
     surrogate.write(&path).unwrap();
-    let read = Surrogate::read(&path).unwrap();
-    let states = data([3, 0, 0]);
-    let latent = read.encode(states.train().values()).unwrap();
-    let decoded = read.decode(&latent).unwrap();
-    let numbers = latent
-        .iter()
-        .chain(&decoded)
-        .chain(read.rate_coefficients().iter())
-        .map(|x| x.to_bits())
-        .collect::<Vec<_>>();
-    let history: Vec<_> = read
-        .history()
-        .iter()
-        .map(|r| (r.step, r.losses.clone(), r.validation))
-        .collect();
-    format!("{numbers:?}{history:?}").into_bytes()
+    std::fs::read(path).unwrap()
 }
 
 #[test]
@@ -292,6 +277,100 @@ fn stops_by_itself_and_times_steps() {
     assert!(timed.steps_per_second > 0.0 && timed.surrogate.history().is_empty());
     config.max_seconds = 1e-9;
     assert_eq!(run(&dataset, &config).stopped, Stop::Time);
+}
+
+/// A timed run of n steps ends in the parameters of a training of n steps.
+#[test]
+fn timed_steps_are_those_of_training() {
+    let dataset = data([40, 0, 6]);
+    let whole = run(&dataset, &paper());
+    let timed = train(
+        &dataset,
+        &paper(),
+        &mut TrainControl {
+            benchmark_steps: Some(paper().steps),
+            ..Default::default()
+        },
+    )
+    .unwrap();
+    let states = data([3, 0, 0]);
+    let latent = |t: &Trained| t.surrogate.encode(states.train().values()).unwrap();
+    assert_eq!(latent(&timed), latent(&whole));
+    assert_eq!(
+        timed.surrogate.rate_coefficients(),
+        whole.surrogate.rate_coefficients()
+    );
+    // L0 over the training set, by encoding and decoding it.
+    let losses = timed.losses.unwrap();
+    assert_eq!(timed.losses, whole.losses);
+    assert!(losses.iter().all(|l| l.is_finite() && *l > 0.0));
+    let normalisation = timed.surrogate.normalisation();
+    let x = dataset.train().values();
+    let decoded = timed
+        .surrogate
+        .decode(&timed.surrogate.encode(x).unwrap())
+        .unwrap();
+    let scaled = |n: &[f64]| {
+        let mut x: Vec<f64> = n.iter().map(|n| n.max(1e-30).log10()).collect();
+        normalisation.apply(&mut x);
+        x
+    };
+    let pairs = scaled(x).into_iter().zip(scaled(&decoded));
+    let l0 = pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f64>() / x.len() as f64;
+    assert!((losses[0] / l0 - 1.0).abs() < 1e-3, "{} {l0}", losses[0]);
+}
+
+#[test]
+fn an_ensemble_is_its_members_and_keeps_the_best() {
+    use latent_ode::train::{EnsembleControl, train_ensemble};
+    let dataset = data([40, 0, 6]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |seed: u64| folder.path().join(format!("{seed}.safetensors"));
+    let seeds = [3, 1, 2];
+    let alone: Vec<Surrogate> = seeds
+        .iter()
+        .map(|&seed| run(&dataset, &TrainConfig { seed, ..small() }).surrogate)
+        .collect();
+    let score = |s: &Surrogate| s.summary().best_validation.unwrap();
+    let best = alone.iter().map(score).fold(f64::INFINITY, f64::min);
+    let mut control = EnsembleControl {
+        member: Some(&path),
+        ..Default::default()
+    };
+    let check = |ensemble: &latent_ode::train::SeedEnsemble| {
+        for (m, a) in ensemble.members.iter().zip(&alone) {
+            assert_eq!(bytes(m.surrogate.as_ref().unwrap()), bytes(a));
+        }
+        let spread = ensemble.spread.unwrap();
+        assert_eq!((spread.members, spread.best), (3, best));
+        assert_eq!(ensemble.members[ensemble.best.unwrap()].score(), Some(best));
+    };
+    check(&train_ensemble(&dataset, &small(), &seeds, &control).unwrap());
+    // Taken up again with one member missing, it trains that one alone.
+    std::fs::remove_file(path(1)).unwrap();
+    let trained = std::sync::Mutex::new(std::collections::BTreeSet::new());
+    let note = |position: usize, _: u64| {
+        trained.lock().unwrap().insert(position);
+    };
+    control.progress = Some(&note);
+    control.resume = true;
+    check(&train_ensemble(&dataset, &small(), &seeds, &control).unwrap());
+    assert_eq!(
+        trained.lock().unwrap().iter().copied().collect::<Vec<_>>(),
+        [1]
+    );
+    // Members of another configuration are not taken for this one's; the others are no worse for it.
+    let mut other = small();
+    other.steps = 40;
+    let mixed = train_ensemble(&dataset, &other, &seeds, &control).unwrap();
+    assert!(
+        mixed
+            .members
+            .iter()
+            .all(|m| matches!(m.surrogate, Err(Error::Model { .. })))
+    );
+    assert!(mixed.best.is_none() && mixed.spread.is_none());
+    assert!(train_ensemble(&dataset, &small(), &[], &control).is_err());
 }
 
 #[test]

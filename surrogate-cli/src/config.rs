@@ -9,7 +9,7 @@ use crate::rates::{RateArgs, Rates};
 use chem_network::sampling::Distribution;
 use chem_network::{Format, Network};
 use clap::Args;
-use latent_ode::{GenerateOptions, TrainConfig};
+use latent_ode::{GenerateOptions, TrainConfig, train::Objective};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -93,6 +93,9 @@ pub struct TrainingArgs {
     /// Steps of the optimiser, over which the learning rate follows its schedule.
     #[arg(long, visible_alias = "max-steps", value_name = "N")]
     pub steps: Option<u64>,
+    /// Samples per step; with the rollout recipe, trajectories per step [default: the recipe's].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub batch: Option<u32>,
     /// Stop training after this time, wherever it is then.
     #[arg(long, value_name = "MINUTES")]
     pub max_minutes: Option<f64>,
@@ -188,6 +191,12 @@ impl RunConfig {
         let training = &mut self.training;
         training.seed = seed.unwrap_or(training.seed);
         training.steps = args.steps.unwrap_or(training.steps);
+        if let Some(batch) = args.batch {
+            match &mut training.objective {
+                Objective::Derivatives(o) => o.batch = batch as usize,
+                Objective::Rollout(o) => o.trajectories = batch as usize,
+            }
+        }
         if let Some(minutes) = args.max_minutes {
             if !(minutes.is_finite() && minutes > 0.0) {
                 return Err(Error::Usage(format!(

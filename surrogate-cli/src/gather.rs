@@ -135,7 +135,11 @@ fn summary(
         ),
         (
             "training",
-            format!("{} steps in {}; kept: step {}, mean log10 Δr {validation} on validation", s.steps, duration(s.seconds), s.best_step),
+            {
+                // A model read from its file does not know how long it took.
+                let time = if s.seconds > 0.0 { format!(" in {}", duration(s.seconds)) } else { String::new() };
+                format!("{} steps{time}; kept: step {}, mean log10 Δr {validation} on validation", s.steps, s.best_step)
+            },
         ),
     ]
     .map(|(name, value)| (name.to_owned(), value))

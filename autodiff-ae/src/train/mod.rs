@@ -10,6 +10,7 @@ mod objective;
 mod options;
 #[cfg(feature = "cuda")]
 mod remote;
+mod review;
 mod shuffle;
 mod state;
 mod store;

@@ -41,7 +41,8 @@ pub struct Summary {
     pub best_step: u64,
     /// Their validation score: mean log10 Δr of rollouts, averaged over species; null where there was no validation set.
     pub best_validation: Option<f64>,
-    /// Seconds spent in training.
+    /// Seconds spent in training; not stored, so that equal trainings leave equal files.
+    #[serde(skip)]
     pub seconds: f64,
 }
 

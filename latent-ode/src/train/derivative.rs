@@ -7,6 +7,9 @@ use rand_chacha::ChaCha8Rng;
 use super::{config::DerivativeObjective, data::TrainingData};
 use crate::{Error, model::Network, series::shuffled};
 
+/// Samples evaluated together where no gradient is wanted.
+const TOGETHER: usize = 2048;
+
 /// Order of the samples in a pass over them, counted from 0.
 pub(super) fn order_of_pass(seed: u64, pass: u64, points: usize) -> Vec<usize> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -66,6 +69,40 @@ impl DerivativeTrainer {
     /// Steps in one pass over the data; what does not fill a batch waits for the next, differently shuffled, pass.
     pub fn steps_per_epoch(&self, data: &TrainingData) -> u64 {
         (data.points() / self.batch).max(1) as u64
+    }
+
+    /// L0–L3 at `params` over the whole training set.
+    pub fn losses(
+        &mut self,
+        network: &Network,
+        data: &TrainingData,
+        params: &[f32],
+    ) -> Result<[f64; 4], Error> {
+        let (mut sum, points) = ([0.0; 4], data.points());
+        let mut members = Vec::with_capacity(TOGETHER);
+        for first in (0..points).step_by(TOGETHER) {
+            members.clear();
+            members.extend(first..(first + TOGETHER).min(points));
+            self.x.gather(&data.inputs, &members)?;
+            self.xdot.gather(&data.derivatives, &members)?;
+            let samples = Samples {
+                x: &self.x,
+                xdot: &self.xdot,
+                conditions: None,
+            };
+            let values = self.model.loss(
+                &network.dynamics,
+                params,
+                samples,
+                &self.config,
+                &mut self.workspace,
+            )?;
+            let share = members.len() as f64 / points as f64;
+            for (s, v) in sum.iter_mut().zip(values.losses) {
+                *s += share * v;
+            }
+        }
+        Ok(sum)
     }
 
     /// Losses of step `step`, its gradient added to `gradient`: (total, \[L0, L1, L2, L3\]).

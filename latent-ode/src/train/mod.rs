@@ -3,6 +3,7 @@
 mod config;
 mod data;
 mod derivative;
+mod ensemble;
 #[cfg(feature = "cuda")]
 mod gpu;
 mod muon;
@@ -18,5 +19,6 @@ pub use config::{
     DerivativeObjective, Keep, Method, ModelConfig, Objective, OptimiserConfig, Penalty,
     RateSchedule, RolloutObjective, TrainConfig,
 };
+pub use ensemble::{EnsembleControl, Member, SeedEnsemble, train_ensemble};
 pub use report::{Record, Stop, TrainControl, Trained};
 pub use session::train;

@@ -19,7 +19,8 @@ pub struct Record {
     pub validation: Option<f64>,
     /// Learning rate of the last step.
     pub rate: f64,
-    /// Seconds since training began.
+    /// Seconds since training began; not stored, so that equal trainings leave equal files.
+    #[serde(skip)]
     pub seconds: f64,
 }
 
@@ -84,4 +85,6 @@ pub struct Trained {
     pub seconds: f64,
     /// Steps per second of this session, validation and checkpoints apart.
     pub steps_per_second: f64,
+    /// L0–L3 of the kept parameters over the whole training set, where training was on derivatives.
+    pub losses: Option<[f64; 4]>,
 }

@@ -64,6 +64,19 @@ impl Trainer {
         })
     }
 
+    /// L0–L3 at `params` over the whole training set, for the objective that has them.
+    fn losses(
+        &mut self,
+        network: &Network,
+        data: &TrainingData,
+        params: &[f32],
+    ) -> Result<Option<[f64; 4]>, Error> {
+        match self {
+            Self::Derivative(t) => t.losses(network, data, params).map(Some),
+            Self::Rollout(_) => Ok(None),
+        }
+    }
+
     fn steps_per_epoch(&self, data: &TrainingData) -> u64 {
         match self {
             Self::Derivative(t) => t.steps_per_epoch(data),
@@ -239,7 +252,11 @@ impl Session<'_> {
             self.average(state);
             state.step += 1;
             for (name, value) in losses.into_iter().filter(|l| !l.0.is_empty()) {
-                *state.progress.sums.entry(name.into()).or_default() += value;
+                // Named once per interval: a step allocates nothing.
+                match state.progress.sums.get_mut(name) {
+                    Some(sum) => *sum += value,
+                    None => drop(state.progress.sums.insert(name.into(), value)),
+                }
             }
             state.progress.summed += 1;
             if let Some(progress) = &mut control.progress {
@@ -289,7 +306,9 @@ impl Session<'_> {
                 state.progress.history.last().and_then(|r| r.validation);
         }
         debug_assert!(state.step >= first || state.progress.retries > 0);
+        let losses = trainer.losses(&self.network, &self.data, &state.best)?;
         Ok(Trained {
+            losses,
             surrogate: self.surrogate(state.best.clone(), state),
             stopped,
             steps: state.step,

@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
+pub mod benchmark;
 pub mod device;
+pub mod ensemble;
 pub mod evaluate;
 pub mod generate;
 pub mod latent_network;

@@ -1,6 +1,7 @@
 //! `surrogate train`: a surrogate from a data set; interruptible, resumable.
 
 use super::device::Device;
+use super::{benchmark, ensemble};
 use crate::config::{RunConfig, TrainingArgs};
 use crate::error::Error;
 use crate::output::{Outcome, Output};
@@ -10,7 +11,7 @@ use latent_ode::{Dataset, Record, Stop, TrainConfig, TrainControl, Trained};
 use std::path::{Path, PathBuf};
 
 /// Validations between checkpoints.
-const CHECKPOINT_EVERY: u64 = 4;
+pub const CHECKPOINT_EVERY: u64 = 4;
 
 /// Options of `train`.
 #[derive(Debug, Args)]
@@ -25,8 +26,18 @@ pub struct Train {
     #[arg(long, value_name = "FILE.toml")]
     pub config: Option<PathBuf>,
     /// Model to write.
-    #[arg(long, value_name = "FILE.safetensors")]
-    pub out: PathBuf,
+    #[arg(
+        long,
+        value_name = "FILE.safetensors",
+        required_unless_present = "benchmark_steps"
+    )]
+    pub out: Option<PathBuf>,
+    /// Time so many steps of the training loop and stop where `--max-steps` of as many stops; writes a model only with --out.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["resume", "ensemble", "steps"])]
+    pub benchmark_steps: Option<u64>,
+    /// Train so many seeds at once, from --seed on, one a thread, and keep the best on validation.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
+    pub ensemble: Option<u64>,
     /// Go on from the checkpoint that an interrupted training with the same options left beside --out.
     #[arg(long)]
     pub resume: bool,
@@ -39,9 +50,38 @@ pub struct Train {
 pub fn run(args: &Train, output: &Output) -> Result<Outcome, Error> {
     let mut config = RunConfig::load(args.config.as_ref(), args.training.recipe.as_deref())?;
     config.set_training(&args.training, args.seed)?;
-    folder::check_target(&args.out)?;
+    if let Some(out) = &args.out {
+        folder::check_target(out)?;
+    }
+    if args.training.device == Device::Cuda && (args.benchmark_steps.or(args.ensemble)).is_some() {
+        let text = "--device cuda: --benchmark-steps and --ensemble run on the CPU";
+        return Err(Error::Usage(text.into()));
+    }
     let dataset = Dataset::read(&args.data)?;
-    let checkpoint = args.out.with_extension("checkpoint");
+    if let Some(steps) = args.benchmark_steps {
+        return benchmark::run(
+            &dataset,
+            &config.training,
+            steps,
+            args.out.as_deref(),
+            output,
+        );
+    }
+    let out = args
+        .out
+        .as_ref()
+        .ok_or_else(|| Error::Usage("--out FILE.safetensors is missing".into()))?;
+    if let Some(members) = args.ensemble {
+        return ensemble::run(
+            &dataset,
+            &config.training,
+            members,
+            out,
+            args.resume,
+            output,
+        );
+    }
+    let checkpoint = out.with_extension("checkpoint");
     if args.resume && !checkpoint.exists() {
         let text = format!("--resume: there is no checkpoint {}", checkpoint.display());
         return Err(Error::Usage(text));
@@ -61,7 +101,7 @@ pub fn run(args: &Train, output: &Output) -> Result<Outcome, Error> {
         output,
         how,
     )?;
-    trained.surrogate.write(&args.out)?;
+    trained.surrogate.write(out)?;
     remove(&checkpoint)?;
     let s = trained.surrogate.summary();
     output.say(&format!(
@@ -74,7 +114,7 @@ pub fn run(args: &Train, output: &Output) -> Result<Outcome, Error> {
             "{v:.3} at step {}",
             s.best_step
         )),
-        args.out.display()
+        out.display()
     ))?;
     Ok(Outcome::done(json(&trained)))
 }
@@ -89,6 +129,7 @@ pub fn json(trained: &Trained) -> serde_json::Value {
         "stopped": trained.stopped,
         "best_step": s.best_step,
         "best_validation": s.best_validation,
+        "losses": trained.losses,
         "parameters": trained.surrogate.parameter_count(),
     })
 }
