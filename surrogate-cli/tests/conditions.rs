@@ -1,6 +1,8 @@
 //! `surrogate solve` along conditions that vary in time, until rest, with pathways and one model at a time; `network check` of
 //! reachability.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 use latent_ode::Solutions;
