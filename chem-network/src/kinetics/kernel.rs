@@ -32,7 +32,7 @@ pub(crate) struct Scratch<const W: usize>(pub [[f64; W]; BLOCK]);
 
 impl<const W: usize> Scratch<W> {
     #[inline(always)]
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         Self([[0.0; W]; BLOCK])
     }
 }

@@ -1,22 +1,30 @@
 //! `Kinetics`: a network at an environment, as the functions a solver calls: rate coefficients,
 //! right-hand side dn/dt and its Jacobian.
 
+mod depends;
 mod dispatch;
 mod kernel;
 mod lanes;
 mod pack;
 mod plan;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::network::Network;
 use crate::rate::RateOptions;
+use depends::Quantities;
 use dispatch::{Level, evaluate_at};
 use kernel::{Scratch, evaluate};
 pub use lanes::LaneKinetics;
 use plan::{Plan, Sums};
+
+thread_local! {
+    /// Terms of one state; clearing them anew takes 5 % of a right-hand side of the 224-reaction network.
+    static ONE: RefCell<Scratch<1>> = const { RefCell::new(Scratch::new()) };
+}
 
 /// Coefficients of the terms of a [`Sums`] from the rate coefficients k of the reactions.
 fn merge(sums: &Sums, k: &[f64], coefficients: &mut [f64]) {
@@ -58,8 +66,12 @@ pub struct Kinetics {
     environment: Environment,
     options: RateOptions,
     k: Vec<f64>,
+    /// What each k depends on.
+    depends: Arc<[Quantities]>,
     /// Takes the new k, so that a refused environment leaves the old ones in place.
     next_k: Vec<f64>,
+    /// Whether k was set by the caller, not from the environment.
+    replaced: bool,
     rhs: Vec<f64>,
     jacobian: Vec<f64>,
     level: Level,
@@ -93,22 +105,45 @@ impl Kinetics {
             options,
             k: vec![0.0; network.reactions().len()],
             next_k: vec![0.0; network.reactions().len()],
+            depends: network
+                .reactions()
+                .iter()
+                .map(|r| Quantities::of(&r.rate))
+                .collect(),
+            replaced: false,
             rhs: vec![0.0; plan.rhs.recipe_offsets.len() - 1],
             jacobian: vec![0.0; plan.jacobian.recipe_offsets.len() - 1],
             plan,
             level: Level::detect(),
         };
-        kinetics.set_environment(environment)?;
+        kinetics.evaluate_coefficients(environment, Quantities::ALL)?;
         Ok(kinetics)
     }
 
-    /// Moves to other conditions: only rate coefficients change.
+    /// Moves to other conditions: only rate coefficients change, and only those that depend on what differs are evaluated.
     ///
     /// # Errors
     /// As [`Kinetics::new`]; the old conditions stay in force then.
     pub fn set_environment(&mut self, environment: &Environment) -> Result<(), Error> {
+        let changed = if self.replaced {
+            Quantities::ALL
+        } else {
+            Quantities::changed(&self.environment, environment)
+        };
+        self.evaluate_coefficients(environment, changed)
+    }
+
+    fn evaluate_coefficients(
+        &mut self,
+        environment: &Environment,
+        changed: Quantities,
+    ) -> Result<(), Error> {
         environment.validate()?;
+        self.next_k.copy_from_slice(&self.k);
         for (j, reaction) in self.network.reactions().iter().enumerate() {
+            if !self.depends[j].meets(changed) {
+                continue;
+            }
             let text = || self.network.reaction_text(j);
             let k = reaction
                 .rate
@@ -124,6 +159,7 @@ impl Kinetics {
             self.next_k[j] = k;
         }
         std::mem::swap(&mut self.k, &mut self.next_k);
+        self.replaced = false;
         self.environment = *environment;
         self.merge();
         Ok(())
@@ -150,6 +186,7 @@ impl Kinetics {
             });
         }
         self.k.copy_from_slice(k);
+        self.replaced = true;
         self.merge();
         Ok(())
     }
@@ -206,7 +243,10 @@ impl Kinetics {
     /// # Panics
     /// If a slice is shorter than [`dim`](Self::dim).
     pub fn rhs(&self, n: &[f64], dndt: &mut [f64]) {
-        self.rhs_lanes::<1>(n.as_chunks().0, dndt.as_chunks_mut().0);
+        let (n, out) = (n.as_chunks().0, dndt.as_chunks_mut().0);
+        ONE.with_borrow_mut(|scratch| {
+            evaluate::<[f64; 1], 1, _>(&self.plan.rhs, &self.rhs, n, out, scratch);
+        });
     }
 
     /// Structure of the Jacobian in compressed columns: offsets (`dim` + 1) and rows, ascending in
@@ -222,7 +262,10 @@ impl Kinetics {
     /// # Panics
     /// If a slice is too short.
     pub fn jacobian(&self, n: &[f64], values: &mut [f64]) {
-        self.jacobian_lanes::<1>(n.as_chunks().0, values.as_chunks_mut().0);
+        let (n, out) = (n.as_chunks().0, values.as_chunks_mut().0);
+        ONE.with_borrow_mut(|scratch| {
+            evaluate::<[f64; 1], 1, _>(&self.plan.jacobian, &self.jacobian, n, out, scratch);
+        });
     }
 
     /// [`rhs`](Self::rhs) of W states at once, `n[species][lane]`, all at this environment.
