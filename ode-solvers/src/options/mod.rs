@@ -178,7 +178,8 @@ impl<T: Scalar> Options<T> {
     /// A new state with negative components is replaced by a near one on the set {y ≥ 0, sums kept}: negative components become 0, the others share
     /// what this takes from the sums in proportion to the squares of their tolerances, so that large ones carry it (after Sandu 2001, J. Comput. Phys.
     /// 170, 589). Where that correction is larger than the tolerance (in the norm of the error test), the step counts as failed and is repeated smaller:
-    /// the correction is never more than what the solve may be wrong by. Without laws nothing but the components themselves is kept.
+    /// the correction is never more than what the solve may be wrong by. What rounding takes from the sums of a state without negative components is put
+    /// back in the same way. Without laws nothing but the components themselves is kept.
     ///
     /// For systems whose exact solution does not become negative; others are bent, without a word, to stay at 0. Not with `Bdf`, whose steps lean on the
     /// states before, nor with recorded solves.

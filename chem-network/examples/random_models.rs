@@ -1,0 +1,212 @@
+//! Random models of the 224 network under random conditions: does any fail, are elements and charge kept, do those that do not oscillate hold
+//! their tolerance? `cargo run --release -p chem-network --features ode --example random_models -- [MODELS [CHECKED [SEED]]]`
+//!
+//! Half the models start from either distribution of initial states; T is log-uniform in 10–300 K, n_tot in 1e2–1e7 cm⁻³, ζ in 1e-18–1e-14 s⁻¹.
+
+use chem_network::sampling::Distribution;
+use chem_network::{Environment, KineticsBatch, Network, YEAR, embedded};
+use stiff_ode_solvers::{BatchResults, Options, Rodas5p, Watch, solve_lanes};
+
+const LANES: usize = 8;
+const RTOL: f64 = 1e-3;
+/// Outputs for the comparison, uniform in log t, and after them the ones that show oscillations, uniform in time over the last decade.
+const OUTPUTS: usize = 100;
+const LATE: usize = 400;
+/// Species below this number density [cm⁻³] are not judged.
+const LOWEST: f64 = 1e-10;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let argument = |k: usize, default: usize| -> Result<usize, std::num::ParseIntError> {
+        std::env::args().nth(k).map_or(Ok(default), |a| a.parse())
+    };
+    let (models, checked) = (argument(1, 10_000)?, argument(2, 300)?);
+    let mut random = Random(argument(3, 1)? as u64);
+    let network = embedded("osu224").ok_or("no such network")?;
+    let (mut initial, mut environments) = (Vec::new(), Vec::new());
+    for model in 0..models {
+        let density = random.between(1e2, 1e7);
+        let distribution = if model % 2 == 0 {
+            Distribution::grassi()
+        } else {
+            Distribution::codes()
+        };
+        let states = distribution.with_total_density(density)?;
+        initial.extend_from_slice(states.sample(&network, 1, random.next())?.states());
+        environments.push(Environment::new(
+            random.between(10.0, 300.0),
+            random.between(1e-18, 1e-14),
+        ));
+    }
+    let found = solve(&network, &initial, &environments, &times(), RTOL, 1e-14)?;
+    let failed = found.iter().filter(|result| result.is_err()).count();
+    println!("{models} models, {failed} failed");
+    conservation(&network, &found);
+
+    let dim = network.species().len();
+    let sample = checked.min(models);
+    let (initial, environments) = (&initial[..sample * dim], &environments[..sample]);
+    let mut all = times();
+    let end = all[OUTPUTS - 1];
+    all.pop();
+    all.extend((0..LATE).map(|i| end * (0.1 + 0.9 * i as f64 / (LATE - 1) as f64)));
+    all.sort_by(f64::total_cmp);
+    let tight = solve(&network, initial, environments, &all, 1e-8, 1e-20)?;
+    judge(&found[..sample], &tight, &all);
+    Ok(())
+}
+
+fn times() -> Vec<f64> {
+    let exponent = |i: usize| -6.0 + 14.0 * i as f64 / (OUTPUTS - 1) as f64;
+    (0..OUTPUTS)
+        .map(|i| YEAR * 10f64.powf(exponent(i)))
+        .collect()
+}
+
+fn solve(
+    network: &Network,
+    initial: &[f64],
+    environments: &[Environment],
+    times: &[f64],
+    rtol: f64,
+    atol: f64,
+) -> Result<BatchResults<f64>, Box<dyn std::error::Error>> {
+    let batch = KineticsBatch::new(network, environments)?;
+    let laws = network.conserved_quantities().into_iter().map(|law| law.1);
+    let options = Options::default()
+        .rtol(rtol)
+        .atol(atol)
+        .outputs(times.to_vec())
+        .keep_nonnegative(laws.collect());
+    let span = (times[0], times[times.len() - 1]);
+    let watch = Watch::default();
+    let make = || batch.lanes::<LANES>();
+    Ok(solve_lanes(
+        make, &Rodas5p, span, initial, &options, &watch,
+    )?)
+}
+
+/// Prints the largest change of an element relative to its total, and of the charge relative to Σ|q|n.
+fn conservation(network: &Network, found: &BatchResults<f64>) {
+    let mut worst = [(0.0f64, 0); 2];
+    for (model, solution) in found
+        .iter()
+        .enumerate()
+        .filter_map(|(m, r)| Some((m, r.as_ref().ok()?)))
+    {
+        for (what, weights) in network.conserved_quantities() {
+            let start = total(&weights, solution.state(0));
+            for k in 0..solution.t.len() {
+                let now = total(&weights, solution.state(k));
+                let gross: f64 = weights
+                    .iter()
+                    .zip(solution.state(k))
+                    .map(|(w, n)| (w * n).abs())
+                    .sum();
+                let change = ((now.0 - start.0) + (now.1 - start.1)).abs() / gross;
+                let worst = &mut worst[usize::from(what == "charge")];
+                if change > worst.0 {
+                    *worst = (change, model);
+                }
+            }
+        }
+    }
+    for (what, (change, model)) in ["elements", "charge"].iter().zip(worst) {
+        println!("{what}: largest change {change:.1e} of the total (model {model})");
+    }
+}
+
+/// Σ w n with what rounding took from it: at late times Σ|q|n may be 1e-6 of what it was.
+fn total(weights: &[f64], n: &[f64]) -> (f64, f64) {
+    weights
+        .iter()
+        .zip(n)
+        .fold((0.0, 0.0), |(sum, lost), (w, n)| {
+            let x = w * n;
+            let next = sum + x;
+            let (large, small) = if f64::abs(sum) >= x.abs() {
+                (sum, x)
+            } else {
+                (x, sum)
+            };
+            (next, lost + ((large - next) + small))
+        })
+}
+
+/// Prints how many of the checked models oscillate, and the errors of the others.
+fn judge(
+    found: &[Result<stiff_ode_solvers::Solution<f64>, stiff_ode_solvers::SolveError>],
+    tight: &BatchResults<f64>,
+    all: &[f64],
+) {
+    let from = all[all.len() - 1] / 10.0;
+    let (mut oscillating, mut errors) = (0, Vec::new());
+    for (model, pair) in found.iter().zip(tight).enumerate() {
+        let (Ok(found), Ok(tight)) = pair else {
+            continue;
+        };
+        let late = || (0..tight.t.len()).filter(|&k| tight.t[k] >= from);
+        let swings = |i: usize| turns(late().map(|k| tight.state(k)[i])) >= 4;
+        if (0..tight.dim).any(swings) {
+            oscillating += 1;
+            continue;
+        }
+        let mut worst = (0.0f64, 0, 0);
+        for (k, t) in found.t.iter().enumerate() {
+            let Some(at) = tight.t.iter().position(|s| s == t) else {
+                continue;
+            };
+            for (i, (&n, &m)) in tight.state(at).iter().zip(found.state(k)).enumerate() {
+                let error = (m / n - 1.0).abs();
+                if n > LOWEST && error > worst.0 {
+                    worst = (error, i, k);
+                }
+            }
+        }
+        errors.push((worst, model));
+    }
+    errors.sort_by(|a, b| b.0.0.total_cmp(&a.0.0));
+    let outside = errors.iter().filter(|e| e.0.0 > 10.0 * RTOL).count();
+    println!(
+        "{} checked at rtol 1e-8: {oscillating} oscillate; of the other {}, {outside} are off by more than 10 rtol somewhere",
+        found.len(),
+        errors.len()
+    );
+    for ((error, species, output), model) in errors.iter().take(5) {
+        println!("  {error:.1e} in species {species} at output {output} of model {model}");
+    }
+}
+
+/// How often a series changes direction by more than 1 % above [`LOWEST`].
+fn turns(values: impl Iterator<Item = f64>) -> usize {
+    let (mut count, mut direction, mut low, mut high) = (0, 0, f64::INFINITY, 0.0f64);
+    for value in values.filter(|&v| v > LOWEST) {
+        (low, high) = (low.min(value), high.max(value));
+        if direction <= 0 && value > low * 1.01 {
+            count += usize::from(direction < 0);
+            (direction, high) = (1, value);
+        } else if direction >= 0 && value < high * 0.99 {
+            count += usize::from(direction > 0);
+            (direction, low) = (-1, value);
+        }
+    }
+    count
+}
+
+/// A small generator (SplitMix64), the same on every machine.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Log-uniform between two positive numbers.
+    fn between(&mut self, low: f64, high: f64) -> f64 {
+        let part = (self.next() >> 11) as f64 / (1u64 << 53) as f64;
+        low * (high / low).powf(part)
+    }
+}
