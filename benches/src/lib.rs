@@ -24,50 +24,79 @@ pub fn initial_states(network: &Network, models: usize) -> Vec<f64> {
         .unwrap_or_default()
 }
 
-/// The right-hand side as one writes it first: a loop over reactions, a product over reactants, sums into species.
+/// The complete OSU network (osu_09_2008.osu) as a dark cloud, from the shared test data beside the workspace; `None` where that is absent.
+pub fn complete_osu() -> Option<(Network, Kinetics)> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../shared/data/networks/osu_09_2008.osu"
+    );
+    let network = chem_network::read_network(path).ok()?;
+    let cloud = Environment::new(10.0, 1.3e-17)
+        .with_visual_extinction(10.0)
+        .with_radiation_field(1.0);
+    let kinetics = Kinetics::new(&network, &cloud).ok()?;
+    Some((network, kinetics))
+}
+
+/// Right-hand side and Jacobian as one writes them first: a loop over reactions, a product over reactants, sums into species; the entries of the
+/// Jacobian found beforehand.
 pub struct Straightforward {
-    reactions: Vec<(f64, Vec<usize>, Vec<usize>)>,
+    k: Vec<f64>,
+    reactants: Vec<Vec<usize>>,
+    products: Vec<Vec<usize>>,
+    /// Entries of the Jacobian that a derivative is taken from, and added to, one after the other.
+    slots: Vec<usize>,
 }
 
 impl Straightforward {
-    /// The reactions of `kinetics`, with its rate coefficients.
+    /// The reactions of `kinetics`, with its rate coefficients and the pattern of its Jacobian.
     pub fn new(kinetics: &Kinetics) -> Self {
-        let row =
-            |(k, r): (&f64, &chem_network::Reaction)| (*k, r.reactants.clone(), r.products.clone());
+        let (offsets, rows) = kinetics.sparsity();
+        let reactions = kinetics.network().reactions();
+        let mut slots = Vec::new();
+        for reaction in reactions {
+            for &column in &reaction.reactants {
+                for row in reaction.reactants.iter().chain(&reaction.products) {
+                    let range = offsets[column]..offsets[column + 1];
+                    let at = rows[range.clone()].partition_point(|r| r < row);
+                    slots.push(range.start + at);
+                }
+            }
+        }
         Self {
-            reactions: kinetics
-                .rate_coefficients()
-                .iter()
-                .zip(kinetics.network().reactions())
-                .map(row)
-                .collect(),
+            k: kinetics.rate_coefficients().to_vec(),
+            reactants: reactions.iter().map(|r| r.reactants.clone()).collect(),
+            products: reactions.iter().map(|r| r.products.clone()).collect(),
+            slots,
         }
     }
 
     /// dn/dt (cm⁻³ s⁻¹) at number densities `n` (cm⁻³).
     pub fn rhs(&self, n: &[f64], dndt: &mut [f64]) {
         dndt.fill(0.0);
-        for (k, reactants, products) in &self.reactions {
+        let reactions = self.k.iter().zip(&self.reactants).zip(&self.products);
+        for ((k, reactants), products) in reactions {
             let rate = reactants.iter().fold(*k, |rate, &i| rate * n[i]);
             reactants.iter().for_each(|&i| dndt[i] -= rate);
             products.iter().for_each(|&i| dndt[i] += rate);
         }
     }
 
-    /// ∂(dn/dt)/∂n as a dense matrix, column-major.
-    pub fn jacobian(&self, n: &[f64], dense: &mut [f64]) {
-        dense.fill(0.0);
-        let dim = n.len();
-        for (k, reactants, products) in &self.reactions {
-            for (a, &column) in reactants.iter().enumerate() {
+    /// ∂(dn/dt)/∂n, in the order of the pattern of [`Kinetics::sparsity`].
+    pub fn jacobian(&self, n: &[f64], values: &mut [f64]) {
+        values.fill(0.0);
+        let mut slots = self.slots.iter();
+        let reactions = self.k.iter().zip(&self.reactants).zip(&self.products);
+        for ((k, reactants), products) in reactions {
+            for a in 0..reactants.len() {
                 let others = reactants.iter().enumerate().filter(|(b, _)| *b != a);
                 let rate = others.fold(*k, |rate, (_, &i)| rate * n[i]);
-                reactants
-                    .iter()
-                    .for_each(|&row| dense[column * dim + row] -= rate);
-                products
-                    .iter()
-                    .for_each(|&row| dense[column * dim + row] += rate);
+                for &slot in slots.by_ref().take(reactants.len()) {
+                    values[slot] -= rate;
+                }
+                for &slot in slots.by_ref().take(products.len()) {
+                    values[slot] += rate;
+                }
             }
         }
     }
