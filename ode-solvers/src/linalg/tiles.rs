@@ -159,7 +159,8 @@ pub(super) fn solve<T: Scalar, P: Pack<T, W>, const W: usize, const R: usize>(
         let mut sums: [P; R] = std::array::from_fn(|r| P::load(&head[i + r]));
         let rows: [&[[T; W]]; R] = std::array::from_fn(|r| &a[(i + r) * m + i + R..][..m - i - R]);
         let known = &known[..m - i - R];
-        for k in 0..known.len() {
+        // From the last on, as the substitution by columns of one lane does: the same bits.
+        for k in (0..known.len()).rev() {
             let x = P::load(&known[k]);
             for r in 0..R {
                 sums[r] = sums[r].less(P::load(&rows[r][k]), x);
