@@ -67,7 +67,7 @@ impl<T: Scalar, const W: usize> Projection<T, W> {
         rtol: impl Fn(usize) -> T,
         y: &mut [[T; W]],
     ) -> Option<T> {
-        let negative = y.iter().any(|y| !(y[lane] >= T::zero()));
+        let negative = !y.iter().all(|y| y[lane] >= T::zero());
         if !negative && laws.is_empty() {
             return Some(T::zero());
         }
