@@ -145,7 +145,7 @@ fn the_format_is_told_or_given() {
     write(folder.path(), "initial.csv", "O,CH\n1,1\n");
     let solve = "solve --network a.txt --initial initial.csv --t-end 1 --points 3";
     call(folder.path(), &format!("{solve} --format umist")).expect(0);
-    call(folder.path(), &format!("{solve} --format osu")).refused(1, &["a.txt:1:"]);
+    call(folder.path(), &format!("{solve} --format osu")).refused(1, &["a.txt:2:"]);
     let unknown = call(folder.path(), "network check a.txt --format excel").expect(2);
     assert!(
         unknown.stderr.contains("uclchem, 3dpdr"),
