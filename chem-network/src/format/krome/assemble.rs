@@ -17,6 +17,11 @@ pub(super) struct Reactions {
     by_members: HashMap<Key, Vec<usize>>,
 }
 
+/// Most fits of one reaction, and most reactions of the same reactants and products to which fits
+/// are added: bounds on the time that a file of many equal rows takes. Further rows are reactions
+/// of their own, which gives the same rates.
+const MOST: usize = 64;
+
 /// Whether no temperature lies in both ranges.
 fn apart(a: TemperatureRange, b: TemperatureRange) -> bool {
     a.max() < b.min() || b.max() < a.min()
@@ -42,14 +47,17 @@ impl Reactions {
             let candidates = self.by_members.entry(key).or_default();
             let rows = &self.rows;
             let joins = |&&j: &&usize| {
-                let mut ranges = rows[j].1.iter().filter_map(|fit: &Fit| fit.range);
-                ranges.all(|other| apart(range, other))
+                let fits = &rows[j].1;
+                let mut ranges = fits.iter().filter_map(|fit: &Fit| fit.range);
+                fits.len() < MOST && ranges.all(|other| apart(range, other))
             };
             if let Some(&j) = candidates.iter().find(joins) {
                 self.rows[j].1.push(fit);
                 return;
             }
-            candidates.push(next);
+            if candidates.len() < MOST {
+                candidates.push(next);
+            }
         }
         self.rows.push((reaction, vec![fit]));
     }

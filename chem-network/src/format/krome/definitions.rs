@@ -1,5 +1,6 @@
 //! The aliases of a KROME file: `@var`, `@common`, `@tabvar`.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use crate::expression::{Expr, Fault, Meaning, Variable, built_in, parse};
@@ -8,7 +9,12 @@ use crate::expression::{Expr, Fault, Meaning, Variable, built_in, parse};
 #[derive(Default)]
 pub(super) struct Definitions {
     meanings: HashMap<String, Expr>,
+    /// Terms of all expressions so far, aliases written out.
+    terms: Cell<usize>,
 }
+
+/// Most terms of all expressions of a file together: aliases of aliases grow without bound.
+const MOST_TERMS: usize = 1 << 22;
 
 /// Why a definition is refused.
 pub(super) enum Refused {
@@ -29,7 +35,14 @@ impl Definitions {
 
     /// Reads an expression with the names defined so far.
     pub fn parse(&self, text: &str) -> Result<Expr, Fault> {
-        parse(text, &|name| self.meaning(name))
+        let expression = parse(text, &|name| self.meaning(name))?;
+        self.terms
+            .set(self.terms.get().saturating_add(expression.size()));
+        if self.terms.get() > MOST_TERMS {
+            let expected = format!("at most {MOST_TERMS} terms in a file, aliases written out");
+            return Err(Fault::new(0, text, expected));
+        }
+        Ok(expression)
     }
 
     /// `@var:name=text`; an array (`name(size)`) has no implementation, nor has what uses it.

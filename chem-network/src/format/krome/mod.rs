@@ -35,6 +35,7 @@ mod assemble;
 mod columns;
 mod definitions;
 mod reader;
+mod row;
 
 pub use reader::parse;
 

@@ -1,18 +1,15 @@
-//! Reads a KROME file line by line.
+//! Reads a KROME file line by line: comments, directives, definitions; rows are read in `row`.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::assemble::Reactions;
-use super::columns::{Column, default_columns, end};
+use super::columns::{Column, default_columns};
 use super::definitions::{Definitions, Refused};
 use crate::error::Error;
-use crate::expression::{Expr, Expression, Fault, Function, Refusal};
+use crate::expression::Fault;
 use crate::format::{Format, stem};
 use crate::network::Network;
-use crate::origin::{Origin, UnsupportedRow};
-use crate::rate::{RateLaw, TemperatureRange};
-use crate::reaction::{Reaction, ReactionKind};
+use crate::origin::Origin;
 use crate::species::Species;
 
 /// Reads a network from its text; `file` is the name that errors and sources show.
@@ -48,7 +45,7 @@ pub fn parse(text: &str, file: &str) -> Result<Network, Error> {
 
 /// Blocks that mean something for rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Block {
+pub(super) enum Block {
     CosmicRay,
     Photo,
     Xray,
@@ -66,29 +63,20 @@ impl Block {
     }
 }
 
-struct Reader<'a> {
-    file: &'a str,
+pub(super) struct Reader<'a> {
+    pub(super) file: &'a str,
     /// Number of the current line, from 1, and the line.
-    number: usize,
-    line: &'a str,
-    columns: Vec<Column>,
-    definitions: Definitions,
+    pub(super) number: usize,
+    pub(super) line: &'a str,
+    pub(super) columns: Vec<Column>,
+    pub(super) definitions: Definitions,
     /// The open block and its line.
-    block: Option<(Block, usize)>,
-    species: Vec<Species>,
-    by_spelling: HashMap<String, usize>,
-    by_name: HashMap<String, usize>,
-    reactions: Reactions,
-    origin: Origin,
-}
-
-/// A species of a row.
-enum Member {
-    Species(usize),
-    /// `{X}`: X does not multiply the rate.
-    Passive(usize),
-    /// No species, or a photon.
-    Nothing,
+    pub(super) block: Option<(Block, usize)>,
+    pub(super) species: Vec<Species>,
+    pub(super) by_spelling: HashMap<String, usize>,
+    pub(super) by_name: HashMap<String, usize>,
+    pub(super) reactions: Reactions,
+    pub(super) origin: Origin,
 }
 
 impl<'a> Reader<'a> {
@@ -112,7 +100,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An error at `part`, which is a slice of the current line (else at the line's end).
-    fn error(&self, part: &str, expected: impl Into<String>) -> Error {
+    pub(super) fn error(&self, part: &str, expected: impl Into<String>) -> Error {
         let offset = (part.as_ptr() as usize).wrapping_sub(self.line.as_ptr() as usize);
         let before = self.line.get(..offset).unwrap_or(self.line.trim_end());
         let column = before.chars().count() + 1;
@@ -120,7 +108,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An error in an expression that is a slice of the current line.
-    fn fault(&self, text: &str, fault: Fault) -> Error {
+    pub(super) fn fault(&self, text: &str, fault: Fault) -> Error {
         let Error::Syntax { at, .. } = self.error(text.get(fault.at..).unwrap_or(""), "") else {
             return self.error(text, fault.expected);
         };
@@ -282,254 +270,12 @@ impl<'a> Reader<'a> {
         self.columns = columns;
         Ok(())
     }
-
-    fn row(&mut self, content: &'a str) -> Result<(), Error> {
-        let columns = std::mem::take(&mut self.columns);
-        let result = self.row_of(content, &columns);
-        self.columns = columns;
-        result
-    }
-
-    fn row_of(&mut self, content: &'a str, columns: &[Column]) -> Result<(), Error> {
-        let cells: Vec<&str> = content.splitn(columns.len(), ',').map(str::trim).collect();
-        if cells.len() < columns.len() {
-            let expected = format!("{} columns, as the last @format says", columns.len());
-            return Err(self.error(content, expected));
-        }
-        let mut sides = [Vec::new(), Vec::new()];
-        let mut ends = [""; 2];
-        let mut rate = "";
-        let mut passive = None;
-        for (&column, &cell) in columns.iter().zip(&cells) {
-            match column {
-                Column::Index => {
-                    if cell.parse::<u32>().is_err() {
-                        return Err(self.error(cell, "the index of the reaction, a number"));
-                    }
-                }
-                Column::Reactant | Column::Product => {
-                    let side = &mut sides[usize::from(column == Column::Product)];
-                    match self.member(cell)? {
-                        Member::Nothing => {}
-                        Member::Species(i) => side.push(i),
-                        Member::Passive(i) => {
-                            passive = Some(cell);
-                            side.push(i);
-                        }
-                    }
-                }
-                Column::Tmin => ends[0] = cell,
-                Column::Tmax => ends[1] = cell,
-                Column::Rate => rate = cell,
-                Column::Energy => {}
-            }
-        }
-        let [reactants, products] = sides;
-        for (side, what) in [(&reactants, "reactant"), (&products, "product")] {
-            if side.is_empty() {
-                return Err(self.error(content, format!("at least one {what}")));
-            }
-        }
-        if rate.is_empty() {
-            return Err(self.error(rate, "a rate"));
-        }
-        let range = self.range(ends)?;
-        let block = self.block.map(|(block, _)| block);
-        let mut law = match passive {
-            Some(cell) => Err(format!("{cell}, a reactant that does not enter the rate")),
-            None => self.law(rate, block)?,
-        };
-        let range = match range {
-            _ if block == Some(Block::Photo) => None,
-            Range::Empty => {
-                law = law.and(Err(format!(
-                    "no temperature is in its range ({} to {})",
-                    ends[0], ends[1]
-                )));
-                None
-            }
-            Range::Of(range) => range,
-        };
-        let law = law.unwrap_or_else(|reason| {
-            self.origin.unsupported.push(UnsupportedRow {
-                line: self.number,
-                text: content.to_owned(),
-                reason: reason.clone(),
-            });
-            RateLaw::Unsupported { reason }
-        });
-        self.origin.rows += 1;
-        let kind = match block {
-            Some(Block::CosmicRay) => ReactionKind::CosmicRay,
-            Some(Block::Photo) => ReactionKind::Photo,
-            _ => kind(&reactants, &law),
-        };
-        let reaction = Reaction {
-            reactants,
-            products,
-            rate: law.clone().into(),
-            kind,
-            source: format!("{}:{}", stem(self.file), self.origin.rows),
-        };
-        self.reactions.add(reaction, law, range);
-        Ok(())
-    }
-
-    fn range(&self, cells: [&str; 2]) -> Result<Range, Error> {
-        let read = |cell: &str, which: &str, sign: &str| {
-            let expected = format!("{which}: a temperature [K], perhaps with {sign}, or NONE");
-            end(cell).ok_or_else(|| self.error(cell, expected))
-        };
-        let [low, high] = cells;
-        let least = read(low, "Tmin", ".GE. or >")?.least();
-        let least = least.ok_or_else(|| self.error(low, "Tmin with .GE. or >"))?;
-        let greatest = read(high, "Tmax", ".LE. or <")?.greatest();
-        let greatest = greatest.ok_or_else(|| self.error(high, "Tmax above 0, with .LE. or <"))?;
-        if least == 0.0 && greatest == f64::INFINITY {
-            return Ok(Range::Of(None));
-        }
-        Ok(match TemperatureRange::new(least, greatest) {
-            Ok(range) => Range::Of(Some(range)),
-            Err(_) => Range::Empty,
-        })
-    }
-
-    /// The law of a rate, or what has no implementation in it.
-    fn law(&self, rate: &'a str, block: Option<Block>) -> Result<Result<RateLaw, String>, Error> {
-        if rate.eq_ignore_ascii_case("auto") {
-            let where_from = match block {
-                Some(Block::Xray) => "tables of X-ray ionisation",
-                _ => "the database of reactions",
-            };
-            return Ok(Err(format!("auto, a rate from {where_from} of KROME")));
-        }
-        let tree = match conditional(rate) {
-            None => self.expression(rate)?,
-            Some((condition, value)) => {
-                let holds = self.expression(condition)?;
-                if !holds.is_logical() {
-                    return Err(self.error(condition, "a condition"));
-                }
-                let arguments = vec![self.expression(value)?, Expr::Real(0.0), holds];
-                Expr::Call(Function::Merge, arguments)
-            }
-        };
-        if block == Some(Block::Photo) {
-            let what = shortened(tree.foreign().unwrap_or(rate));
-            return Ok(Err(format!(
-                "{what}, a cross-section, which needs a spectrum in energy bins"
-            )));
-        }
-        match Expression::of(tree) {
-            Ok(expression) => Ok(Ok(RateLaw::Expression(Arc::new(expression)))),
-            Err(Refusal::Foreign(part)) => {
-                Ok(Err(format!("{} has no implementation", shortened(&part))))
-            }
-            Err(Refusal::Syntax(fault)) => Err(self.error(rate, fault.expected)),
-        }
-    }
-
-    fn expression(&self, text: &'a str) -> Result<Expr, Error> {
-        let parsed = self.definitions.parse(text);
-        parsed.map_err(|fault| self.fault(text, fault))
-    }
-
-    fn member(&mut self, cell: &'a str) -> Result<Member, Error> {
-        let cell = cell.trim();
-        if cell.is_empty() || matches!(cell, "g" | "G") {
-            return Ok(Member::Nothing);
-        }
-        let bare = cell.strip_prefix('{').and_then(|c| c.strip_suffix('}'));
-        let name = bare.unwrap_or(cell);
-        let index = match self.by_spelling.get(name) {
-            Some(&index) => index,
-            None => self.new_spelling(name)?,
-        };
-        Ok(match bare {
-            Some(_) => Member::Passive(index),
-            None => Member::Species(index),
-        })
-    }
-
-    fn new_spelling(&mut self, name: &'a str) -> Result<usize, Error> {
-        let refuse = |error: Error| self.error(name, format!("the name of a species ({error})"));
-        let species = species(name).map_err(refuse)?;
-        let next = self.species.len();
-        let index = *self
-            .by_name
-            .entry(species.name().to_owned())
-            .or_insert(next);
-        if index == next {
-            self.species.push(species);
-        }
-        self.by_spelling.insert(name.to_owned(), index);
-        Ok(index)
-    }
-}
-
-/// A temperature range as written, which may hold no temperature at all.
-enum Range {
-    Of(Option<TemperatureRange>),
-    Empty,
 }
 
 /// What follows a directive, which is written in any case of letters.
-fn directive<'a>(content: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn directive<'a>(content: &'a str, name: &str) -> Option<&'a str> {
     let start = content.get(..name.len())?;
     start
         .eq_ignore_ascii_case(name)
         .then(|| content[name.len()..].trim())
-}
-
-/// A call without its arguments where they are long.
-fn shortened(call: &str) -> String {
-    match call.split_once('(') {
-        Some((name, arguments)) if arguments.len() > 12 => format!("{name}(…)"),
-        _ => call.to_owned(),
-    }
-}
-
-/// What a rate tells of its process: KROME's networks call the visual extinction `user_Av` and the
-/// rate of cosmic rays `user_cr…`.
-fn kind(reactants: &[usize], law: &RateLaw) -> ReactionKind {
-    let RateLaw::Expression(expression) = law else {
-        return ReactionKind::Unspecified;
-    };
-    let starts = |start: &str| {
-        let mut names = expression.variables().iter();
-        names.any(|name| name.to_ascii_lowercase().starts_with(start))
-    };
-    match reactants {
-        [_] if starts("user_av") => ReactionKind::Photo,
-        [_] if starts("user_cr") => ReactionKind::CosmicRay,
-        _ => ReactionKind::Unspecified,
-    }
-}
-
-/// The parts of `if(condition):rate`.
-fn conditional(rate: &str) -> Option<(&str, &str)> {
-    let rest = directive(rate, "if")?;
-    let (condition, value) = rest.split_once("):")?;
-    Some((condition.strip_prefix('(')?.trim(), value.trim()))
-}
-
-/// Suffix of species on the surface of dust.
-const SURFACE: &str = "_DUST";
-
-/// A species by KROME's name.
-fn species(name: &str) -> Result<Species, Error> {
-    let bare = name.len().checked_sub(SURFACE.len()).and_then(|at| {
-        let suffix = name.get(at..)?;
-        suffix.eq_ignore_ascii_case(SURFACE).then(|| &name[..at])
-    });
-    let Some(bare) = bare else {
-        return Species::from_name(name);
-    };
-    let gas = Species::from_name(bare)?;
-    Species::with_composition(
-        &format!("#{}", gas.name()),
-        gas.composition().clone(),
-        gas.charge(),
-        Some(gas.mass()),
-    )
 }
