@@ -49,22 +49,16 @@ const ONE_LANE: Costs = Costs {
 #[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug)]
 enum Fixed<T, const W: usize> {
-    One(Box<FixedLu<T>>),
-    Lanes(Box<LaneLu<T, W>>),
+    One(FixedLu<T>),
+    Lanes(LaneLu<T, W>),
 }
 
 impl<T: Scalar, const W: usize> Fixed<T, W> {
     fn new(pattern: &SparsityPattern) -> Self {
         if W == 1 {
-            Self::One(Box::new(FixedLu::new(
-                pattern,
-                Symbolic::analyse(pattern, &ONE_LANE),
-            )))
+            Self::One(FixedLu::new(pattern, Symbolic::analyse(pattern, &ONE_LANE)))
         } else {
-            Self::Lanes(Box::new(LaneLu::new(
-                pattern,
-                Symbolic::analyse(pattern, &LANES),
-            )))
+            Self::Lanes(LaneLu::new(pattern, Symbolic::analyse(pattern, &LANES)))
         }
     }
 
