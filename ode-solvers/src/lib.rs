@@ -36,7 +36,7 @@ pub use differences::ColouredDifferences;
 pub use error::SolveError;
 pub use event::{Event, Located};
 pub use lanes::{Each, LaneJacobian, LaneSystem, LaneVectorJacobian};
-pub use linalg::{PatternError, SparsityPattern};
+pub use linalg::{Factorization, PatternError, SparsityPattern};
 pub use log_space::LogSpace;
 pub use methods::{Bdf, Kvaerno5, RadauIia5, Rodas5p, Tsit5};
 pub use nalgebra;
@@ -51,3 +51,24 @@ pub use solver::{Solver, solve};
 pub use space::{InSpace, Space, fewest_steps};
 pub use steady::SteadyState;
 pub use system::{Jacobian, System, VectorJacobian};
+
+/// Whatever a user holds may be sent to, and shared with, another thread: checked when the crate is compiled.
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    shared::<Options>();
+    shared::<Event>();
+    shared::<Solution>();
+    shared::<SolveError>();
+    shared::<SparsityPattern>();
+    shared::<Solver<f64, Tsit5>>();
+    shared::<Solver<f64, Rodas5p>>();
+    shared::<Solver<f64, Kvaerno5>>();
+    shared::<Solver<f64, Bdf>>();
+    shared::<Rollout<f32, 8>>();
+    shared::<Rollout<f64, 1, Kvaerno5>>();
+    shared::<LogSpace<(), f64>>();
+    shared::<Scaled<(), f64>>();
+    shared::<InSpace<(), f64>>();
+    shared::<Sensitivities<(), f64>>();
+    shared::<ColouredDifferences<(), f64>>();
+};

@@ -9,6 +9,21 @@ pub struct SparsityPattern {
     row_indices: Vec<usize>,
     /// Equal diagonal blocks that the matrix consists of, see [`SparsityPattern::with_copies`].
     copies: usize,
+    factorization: Factorization,
+}
+
+/// How matrices of a pattern are factorised, see [`SparsityPattern::factorized_by`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Factorization {
+    /// What measurement favours at the pattern's size and fill.
+    #[default]
+    Automatic,
+    /// Dense, with partial pivoting.
+    Dense,
+    /// Sparse along the pattern, analysed once, with pivots on the diagonal; lanes whose pivots turn out too small fall back to the dense one, where the
+    /// dimension allows it.
+    Sparse,
 }
 
 /// Why column offsets and row indices do not describe a square sparse matrix.
@@ -84,6 +99,7 @@ impl SparsityPattern {
             col_offsets,
             row_indices,
             copies: 1,
+            factorization: Factorization::Automatic,
         })
     }
 
@@ -93,6 +109,7 @@ impl SparsityPattern {
             col_offsets: (0..=dim).map(|j| j * dim).collect(),
             row_indices: (0..dim * dim).map(|k| k % dim).collect(),
             copies: 1,
+            factorization: Factorization::Automatic,
         }
     }
 
@@ -103,6 +120,7 @@ impl SparsityPattern {
             col_offsets: col_offsets.to_vec(),
             row_indices: row_indices.to_vec(),
             copies: 1,
+            factorization: Factorization::Automatic,
         }
     }
 
@@ -122,6 +140,7 @@ impl SparsityPattern {
             col_offsets,
             row_indices,
             copies: 1,
+            factorization: self.factorization,
         }
     }
 
@@ -147,7 +166,19 @@ impl SparsityPattern {
             col_offsets,
             row_indices,
             copies,
+            factorization: self.factorization,
         }
+    }
+
+    /// The same pattern, its matrices to be factorised in this way.
+    pub fn factorized_by(mut self, factorization: Factorization) -> Self {
+        self.factorization = factorization;
+        self
+    }
+
+    /// How its matrices are factorised.
+    pub(crate) fn factorization(&self) -> Factorization {
+        self.factorization
     }
 
     /// Number of equal diagonal blocks.
@@ -167,6 +198,7 @@ impl SparsityPattern {
             col_offsets,
             row_indices,
             copies: 1,
+            factorization: self.factorization,
         }
     }
 
@@ -193,6 +225,7 @@ impl SparsityPattern {
             col_offsets,
             row_indices,
             copies: 1,
+            factorization: self.factorization,
         };
         (transposed, from)
     }
