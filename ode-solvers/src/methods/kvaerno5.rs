@@ -360,6 +360,10 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Kvae
         self.newton.step_factor(lane, accepted, proposed)
     }
 
+    fn can_be_moved(&self) -> bool {
+        true
+    }
+
     fn interpolant_degree(&self) -> usize {
         4
     }

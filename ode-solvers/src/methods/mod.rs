@@ -11,6 +11,7 @@ mod bdf;
 mod convergence;
 mod kvaerno5;
 mod newton;
+mod probe;
 mod radau;
 mod rodas5p;
 mod tsit5;
@@ -58,6 +59,17 @@ pub trait Stepper<T: Scalar, S, const W: usize> {
         y: &[[T; W]],
     );
 
+    /// For methods that need the exact Jacobian: the first component of a lane in which the one that `begin` has just evaluated contradicts f.
+    fn contradiction(
+        &mut self,
+        _system: &mut S,
+        _lane: usize,
+        _t: &[T; W],
+        _y: &[[T; W]],
+    ) -> Option<usize> {
+        None
+    }
+
     /// f(t, y) as last evaluated by `begin`.
     fn slope(&self) -> &[[T; W]];
 
@@ -92,6 +104,11 @@ pub trait Stepper<T: Scalar, S, const W: usize> {
     /// Explicit methods: whether the accepted step of length h to `y_new` was about as long as stability allows, per lane.
     fn at_edge_of_stability(&self, _h: &[T; W], _y_new: &[[T; W]]) -> Option<[bool; W]> {
         None
+    }
+
+    /// Whether the loop may move new states a little ([`Options::keep_nonnegative`]): not where a step leans on the states before.
+    fn can_be_moved(&self) -> bool {
+        false
     }
 
     /// The new state of these lanes was moved a little after the attempt: what was evaluated there must be evaluated anew.

@@ -1,5 +1,5 @@
 //! Steinebach's linearly implicit method of order 5(4): the default for stiff systems with a Jacobian, chemistry above all.
-use super::{Method, Stepper, add, combine};
+use super::{Method, Stepper, add, combine, probe};
 use crate::aligned::Aligned;
 use crate::controller::Control;
 use crate::linalg::LinearSolver;
@@ -282,6 +282,17 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
         }
     }
 
+    fn contradiction(
+        &mut self,
+        system: &mut S,
+        lane: usize,
+        t: &[T; W],
+        y: &[[T; W]],
+    ) -> Option<usize> {
+        let (slope, stages) = (&self.slope, &mut self.stages);
+        probe::contradiction(system, lane, t, y, slope, &self.jacobian, stages)
+    }
+
     #[inline(always)]
     fn slope(&self) -> &[[T; W]] {
         &self.slope
@@ -328,6 +339,10 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
         error.copy_from_slice(last);
         combine(y_new, &self.state, plain(&[1.0]), [last]);
         singular
+    }
+
+    fn can_be_moved(&self) -> bool {
+        true
     }
 
     fn interpolant_degree(&self) -> usize {

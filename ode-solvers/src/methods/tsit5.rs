@@ -279,6 +279,10 @@ impl<T: Scalar, S: LaneSystem<T, W>, const W: usize> Stepper<T, S, W> for Tsit5S
         [false; W]
     }
 
+    fn can_be_moved(&self) -> bool {
+        true
+    }
+
     fn interpolant_degree(&self) -> usize {
         4
     }
