@@ -17,7 +17,7 @@
 //! | `Photon` | 2 | k = A χ exp(−C A_V) |
 //! | none | 3, 4, 5 | modified Arrhenius, ionpol1, ionpol2 |
 //! | none | 0 | with grains as species, k = A (T/300)^B |
-//! | any | others | kept as [`RateLaw::Unsupported`]: 6 Troe fall-off; 7 set in the code that uses the file; 10, 11 H2 formation with the gas-to-dust ratio of Nautilus |
+//! | any | others, and 4 and 5 with β < 0 | kept as [`RateLaw::Unsupported`]: 6 Troe fall-off; 7 set in the code that uses the file; 10, 11 H2 formation with the gas-to-dust ratio of Nautilus |
 //!
 //! A row with `CR`, `CRP` or `Photon` whose type or formula says another of them (25 rows of the 2024
 //! file) is taken by its reactant, with a [remark](crate::Network::remarks): A = 1e4 with `CRP` is no
@@ -239,6 +239,13 @@ impl Reader<'_> {
                 Ok(photo)
             }
             (None, 3) => Ok(RateLaw::Kooij { alpha, beta, gamma }),
+            // β is a branching ratio: some rows of KIDA 2024 hold Kooij parameters under these formulae.
+            (None, 4 | 5) if alpha * beta < 0.0 => {
+                let reason = format!(
+                    "formula {formula} with a branching ratio of {beta}: its rate coefficient is negative"
+                );
+                Ok(self.rows.unsupported(line, reason))
+            }
             (None, 4) => Ok(RateLaw::IonPol1 { alpha, beta, gamma }),
             (None, 5) => Ok(RateLaw::IonPol2 { alpha, beta, gamma }),
             (None, 0) => {
