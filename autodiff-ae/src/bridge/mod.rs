@@ -8,6 +8,9 @@
 //!
 //! A sample is a row here: a batch is `(usize, Const<FEATURES>)`, see [`tensor_of`] and [`batch_of`].
 
+// dfdx spells shape, type, device and tape in every tensor: an alias would hide what its users look for.
+#![allow(clippy::type_complexity)]
+
 mod activations;
 mod chain;
 mod dual;
