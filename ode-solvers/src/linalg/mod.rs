@@ -28,6 +28,9 @@ const LARGEST_DENSE: usize = 4000;
 const LARGEST_MULTIPLIER: f64 = 1e5;
 /// Several multipliers above this multiply up (solutions were seen to lose nine digits): solutions of such a lane are refined once.
 const HARMLESS_MULTIPLIER: f64 = 1e2;
+/// A refinement that changes the solution by less (of its largest component) shows that the factors are good: later solutions with them
+/// are not refined.
+const HARMLESS_CORRECTION: f64 = 1e-11;
 
 /// A pattern filled more than this gains nothing from being known.
 const FULL: f64 = 0.95;
@@ -232,12 +235,20 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
             }
         }
         fixed.solve(&mut self.kept);
+        let (mut size, mut change) = ([T::zero(); W], [T::zero(); W]);
         for (x, more) in b.iter_mut().zip(&self.kept) {
             for l in 0..W {
+                size[l] = size[l].max(x[l].abs());
+                change[l] = change[l].max(more[l].abs());
                 if self.refined[l] {
                     x[l] += more[l];
                 }
             }
+        }
+        for l in 0..W {
+            // Not-a-number keeps the lane among those to refine.
+            let harmless = change[l] <= T::of(HARMLESS_CORRECTION) * size[l];
+            self.refined[l] &= !harmless;
         }
     }
 
