@@ -218,7 +218,10 @@ fn networks_of_every_format_survive() {
         let read =
             native::parse(&text, "copy").unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         assert!(read == network, "{}", path.display());
-        assert_eq!(read.unsupported().len(), network.unsupported().len());
+        // One row here for every reaction, whatever the number of rows it had in its file.
+        let without_a_rate = network.reactions().iter();
+        let without_a_rate = without_a_rate.filter(|r| r.rate.unsupported().is_some());
+        assert_eq!(read.unsupported().len(), without_a_rate.count());
         formats.insert(network.format().unwrap().name());
     }
     assert!(formats.len() >= 6, "{formats:?}");
