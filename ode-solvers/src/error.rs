@@ -99,16 +99,6 @@ pub enum SolveError {
         /// Its time.
         t: f64,
     },
-    /// The Jacobian contradicts the right-hand side, although the method needs it exact: an entry is wrong, or outside the pattern.
-    #[error(
-        "row {component} of the Jacobian contradicts the right-hand side at t = {t:e}: wrong values, or a sparsity that leaves something out"
-    )]
-    WrongJacobian {
-        /// First row at fault.
-        component: usize,
-        /// Time at which they were compared, the start of a solve.
-        t: f64,
-    },
     /// A time outside the solution was asked for.
     #[error("time {t:e} lies outside the solution, from {t0:e} to {t1:e}")]
     OutsideSolution {

@@ -29,26 +29,10 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             }
         }
         if self.fresh.contains(&true) {
-            self.ask_for_contradiction(system);
             self.choose_first_steps(system, options, control);
         }
         self.fresh = [false; W];
         self.changed = [false; W];
-    }
-
-    /// Whether the Jacobian of the first model belongs to its right-hand side, once per solve or batch: the pattern is that of all models.
-    #[cold]
-    fn ask_for_contradiction<S>(&mut self, system: &mut S)
-    where
-        S: LaneSystem<T, W>,
-        P: Stepper<T, S, W>,
-    {
-        let Some(lane) = (0..W).find(|&l| self.fresh[l] && !self.asked) else {
-            return;
-        };
-        self.asked = true;
-        let at_fault = self.stepper.contradiction(system, lane, &self.t, &self.y);
-        self.contradiction = at_fault.map(|component| (component, self.t[lane]));
     }
 
     /// Hairer, Nørsett & Wanner's automatic first step, in the lanes with a new model.

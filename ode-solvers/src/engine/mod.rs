@@ -35,9 +35,6 @@ pub(crate) struct Engine<T, P, const W: usize> {
     events: Events<T, W>,
     /// Whether the stepper has prepared the interpolant of the last attempt.
     interpolant_ready: bool,
-    /// Whether the Jacobian has been compared with f, and where (component, t) they contradict each other.
-    asked: bool,
-    contradiction: Option<(usize, T)>,
     lanes: [Lane<T>; W],
     t: [T; W],
     h: [T; W],
@@ -59,8 +56,6 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             projection: Projection::new(),
             events: Events::new(),
             interpolant_ready: false,
-            asked: false,
-            contradiction: None,
             lanes: [Lane::idle(); W],
             t: [T::zero(); W],
             h: [T::one(); W],
@@ -85,8 +80,6 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             [atol] => self.atol.resize(n, atol),
             _ => self.atol.extend_from_slice(&options.atol),
         }
-        self.asked = false;
-        self.contradiction = None;
         self.rtol.clear();
         self.rtol.extend_from_slice(&options.rtol_each);
         let laws = options.nonnegative.as_deref().unwrap_or_default();
@@ -177,12 +170,6 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
                 return Ok(());
             }
             self.begin(system, options, &control);
-            if let Some((component, t)) = self.contradiction {
-                return Err(SolveError::WrongJacobian {
-                    component,
-                    t: t.as_f64(),
-                });
-            }
             self.clamp_steps(options);
             let singular = self.stepper.attempt(
                 system,

@@ -11,7 +11,6 @@ mod bdf;
 mod convergence;
 mod kvaerno5;
 mod newton;
-mod probe;
 mod radau;
 mod rodas5p;
 mod tsit5;
@@ -58,17 +57,6 @@ pub trait Stepper<T: Scalar, S, const W: usize> {
         h: &[T; W],
         y: &[[T; W]],
     );
-
-    /// For methods that need the exact Jacobian: the first component of a lane in which the one that `begin` has just evaluated contradicts f.
-    fn contradiction(
-        &mut self,
-        _system: &mut S,
-        _lane: usize,
-        _t: &[T; W],
-        _y: &[[T; W]],
-    ) -> Option<usize> {
-        None
-    }
 
     /// f(t, y) as last evaluated by `begin`.
     fn slope(&self) -> &[[T; W]];

@@ -1,5 +1,5 @@
 //! Steinebach's linearly implicit method of order 5(4): the default for stiff systems with a Jacobian, chemistry above all.
-use super::{Method, Stepper, add, combine, probe};
+use super::{Method, Stepper, add, combine};
 use crate::aligned::Aligned;
 use crate::controller::Control;
 use crate::linalg::LinearSolver;
@@ -280,17 +280,6 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
                 self.difference_in_time(system, t, h, y);
             }
         }
-    }
-
-    fn contradiction(
-        &mut self,
-        system: &mut S,
-        lane: usize,
-        t: &[T; W],
-        y: &[[T; W]],
-    ) -> Option<usize> {
-        let (slope, stages) = (&self.slope, &mut self.stages);
-        probe::contradiction(system, lane, t, y, slope, &self.jacobian, stages)
     }
 
     #[inline(always)]
