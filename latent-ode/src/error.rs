@@ -77,6 +77,22 @@ pub enum Error {
     /// Species of model and data, or labels within one file, do not match.
     #[error("species: {0}")]
     Species(String),
+    /// A line of sight is not one.
+    #[error("series {name}: {reason}")]
+    Series {
+        /// Name of the series.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The data lack a quantity that the model takes or learns.
+    #[error("the data have no {wanted}, only {}", found.join(", "))]
+    MissingQuantity {
+        /// The quantity needed.
+        wanted: &'static str,
+        /// Those given.
+        found: Vec<&'static str>,
+    },
     /// An option or configuration value is out of range.
     #[error("{name} = {value}: {reason}")]
     Option {

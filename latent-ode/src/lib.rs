@@ -11,6 +11,7 @@ mod mass_action;
 mod model;
 pub mod network2tensor;
 mod normalisation;
+pub mod rays;
 mod series;
 pub mod train;
 
