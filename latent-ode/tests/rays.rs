@@ -1,4 +1,5 @@
 //! Laws of series, scaling, division, batches and error statistics along lines of sight.
+#![allow(clippy::unwrap_used)]
 
 use latent_ode::rays::{
     Batching, LogScaling, Padded, Pooling, Quantity, RayErrors, ScaledSeries, ScalingRule, Series,
