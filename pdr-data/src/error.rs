@@ -69,4 +69,78 @@ pub enum Error {
         /// Position of the point before it (pc).
         previous: f64,
     },
+    /// The file is no HDF5 file, is cut off, or something in it cannot be decoded.
+    #[error("{}: `{object}`: {reason}", path.display())]
+    Hdf5 {
+        /// The file.
+        path: PathBuf,
+        /// Group, dataset or attribute.
+        object: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A group, dataset or attribute is not in the file.
+    #[error("{}: {what} is missing", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// What was looked for.
+        what: String,
+    },
+    /// A dataset has another shape than its place asks for.
+    #[error("{}: `{object}` has shape {found:?}, expected {expected}", path.display())]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// The dataset.
+        object: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// What the shape should be.
+        expected: String,
+    },
+    /// A value in a dataset is not what it should be.
+    #[error("{}: `{object}` row {row}, column {column}: found {value}, expected {expected}", path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The dataset.
+        object: String,
+        /// Row, from 0.
+        row: usize,
+        /// Name of the column.
+        column: String,
+        /// The value found.
+        value: f64,
+        /// What should stand there.
+        expected: &'static str,
+    },
+    /// An argument is out of its range.
+    #[error("{what} is {value}, expected {expected}")]
+    Argument {
+        /// Which argument.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// No model, cell or column has this name.
+    #[error("no {what} `{name}`; there are: {known}")]
+    Unknown {
+        /// What was looked for.
+        what: &'static str,
+        /// The name asked for.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+}
+
+impl Error {
+    /// The error that `path` could not be read or written.
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
 }

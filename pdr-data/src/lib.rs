@@ -1,9 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 pub mod column;
+pub mod cube;
 pub mod density;
 mod error;
+pub mod fin;
+#[cfg(feature = "hdf5")]
+pub mod hdf5;
 pub mod output;
+pub mod sightline;
+pub mod table;
 mod text;
 
 pub use error::Error;
