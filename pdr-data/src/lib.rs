@@ -7,8 +7,10 @@ mod error;
 pub mod fin;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
+pub mod inspect;
 pub mod output;
 pub mod sightline;
+pub mod species;
 pub mod table;
 mod text;
 

@@ -60,6 +60,9 @@ pub enum Command {
     /// Look at chemical networks.
     #[command(subcommand)]
     Network(NetworkCommand),
+    /// Data and surrogates of photodissociation regions.
+    #[command(subcommand)]
+    Pdr(commands::pdr::PdrCommand),
 }
 
 /// Commands on chemical networks.

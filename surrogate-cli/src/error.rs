@@ -92,6 +92,9 @@ pub enum Error {
     /// From reading or evaluating a network.
     #[error(transparent)]
     Network(#[from] chem_network::Error),
+    /// From files of PDR data, rays or maps.
+    #[error(transparent)]
+    Pdr(#[from] pdr_data::Error),
     /// From data sets, training or rollouts.
     #[error(transparent)]
     Latent(#[from] latent_ode::Error),

@@ -8,6 +8,7 @@ pub mod generate;
 pub mod latent_network;
 pub mod network_check;
 pub mod network_export;
+pub mod pdr;
 pub mod predict;
 pub mod run;
 pub mod solve;
@@ -38,5 +39,6 @@ pub fn dispatch(cli: &Cli, output: &Output) -> Result<Outcome, Error> {
         Command::LatentNetwork(args) => latent_network::run(args, output),
         Command::Network(NetworkCommand::Check(args)) => network_check::run(args, output),
         Command::Network(NetworkCommand::Export(args)) => network_export::run(args, output),
+        Command::Pdr(command) => pdr::run(command, output),
     }
 }
