@@ -3,9 +3,11 @@
 //! `cargo run --release -p autodiff-ae --example step_time [THREADS [paper]]`
 
 use autodiff_ae::measure::peak_gflops;
+use autodiff_ae::train::{Derivatives, SampleTable, Trainer, TrainerOptions};
 use autodiff_ae::*;
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 // The test suite's plain latent network.
@@ -26,7 +28,7 @@ fn time(mut step: impl FnMut()) -> (f64, f64) {
     (seconds[seconds.len() / 2], seconds[0])
 }
 
-/// The first method's step: mini-batch assembled, L0–L3 with gradient, Adam.
+/// The first method's step in the training loop: mini-batch gathered, L0–L3 with gradient, Adam.
 fn paper_step<T: Scalar>(batch: usize, peak: f64) -> Result<(), Error> {
     let encoder = Mlp::new(&[29, 32, 16, 8, 5], Activation::Relu, Activation::Tanh)?;
     let decoder = Mlp::new(&[5, 8, 16, 32, 29], Activation::Relu, Activation::Tanh)?;
@@ -35,47 +37,20 @@ fn paper_step<T: Scalar>(batch: usize, peak: f64) -> Result<(), Error> {
     let mut params = vec![T::zero(); model.param_len()];
     model.initialise(Initialiser::Glorot, &mut rng, &mut params)?;
     params.extend(uniform::<T>(12, 2).iter().map(|x| *x * T::of(0.05)));
-    let table = 50_000;
-    let (x, xdot) = (uniform::<T>(29 * table, 3), uniform::<T>(29 * table, 4));
+    let samples = 50_000;
+    let table = SampleTable::new(29, uniform(29 * samples, 3), uniform(29 * samples, 4))?;
     let config = LossConfig {
         weights: LossWeights::default(),
         reduction: Reduction::Mean,
         masses: MASSES.to_vec(),
     };
-    let dynamics = MassAction::new(false);
-    let mut workspace = LossWorkspace::new(&model);
-    let mut adam = Adam::new(params.len());
-    let mut gradient = vec![T::zero(); params.len()];
-    let (mut bx, mut bxdot) = (Batch::zeros(29, batch), Batch::zeros(29, batch));
-    let indices: Vec<usize> = (0..table).map(|_| rng.random_range(0..table)).collect();
-    let mut at = 0;
-    let (median, best) = time(|| {
-        let chosen = &indices[at..at + batch];
-        at = (at + batch) % (table - batch);
-        let result = bx
-            .gather(&x, chosen)
-            .and_then(|()| bxdot.gather(&xdot, chosen))
-            .and_then(|()| {
-                gradient.fill(T::zero());
-                let samples = Samples {
-                    x: &bx,
-                    xdot: &bxdot,
-                    conditions: None,
-                };
-                model.loss_and_gradient(
-                    &dynamics,
-                    &params,
-                    samples,
-                    &config,
-                    &mut workspace,
-                    &mut gradient,
-                )?;
-                adam.step(1e-4, &mut params, &gradient)
-            });
-        assert!(result.is_ok());
-    });
     let macs = 6 * (model.encoder().multiply_adds() + model.decoder().multiply_adds())
         - 2 * model.encoder().layers()[0].inputs * model.encoder().layers()[0].outputs;
+    let objective = Derivatives::new(model, MassAction::new(false), config, Arc::new(table))?;
+    let options =
+        TrainerOptions::new(u64::MAX, batch).with_schedule(Schedule::Constant { rate: 1e-4 });
+    let mut trainer = Trainer::new(objective, options, params)?;
+    let (median, best) = time(|| assert!(trainer.step().is_ok()));
     let gflops = 2e-9 * (macs * batch) as f64 / best;
     println!(
         "paper network {} batch {batch}: {:.1} µs a step (best {:.1}), {gflops:.0} GFLOP/s of {peak:.0}",

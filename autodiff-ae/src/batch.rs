@@ -124,28 +124,9 @@ impl<T: Scalar> Batch<T> {
     /// # Errors
     /// [`Error::Length`] when an index points beyond the table.
     pub fn gather(&mut self, table: &[T], indices: &[usize]) -> Result<(), Error> {
-        let f = self.features;
-        if let Some(&i) = indices.iter().find(|&&i| (i + 1) * f > table.len()) {
-            return Err(Error::Length {
-                what: "table of samples",
-                expected: (i + 1) * f,
-                found: table.len(),
-            });
-        }
-        self.shape_as(f, indices.len());
-        for (block, chosen) in indices.chunks(LANES).enumerate() {
-            // Row by row, so that the columns' cache misses overlap.
-            let columns: [&[T]; LANES] = std::array::from_fn(|l| {
-                chosen
-                    .get(l)
-                    .map_or(&[][..], |&i| &table[i * f..(i + 1) * f])
-            });
-            for (feature, row) in self.block_mut(block).iter_mut().enumerate() {
-                for (v, column) in row.iter_mut().zip(&columns) {
-                    *v = column.get(feature).copied().unwrap_or(T::zero());
-                }
-            }
-        }
+        check_members(table.len(), self.features, indices)?;
+        self.shape_as(self.features, indices.len());
+        gather(table, self.features, indices, &mut self.data);
         Ok(())
     }
 
@@ -250,6 +231,54 @@ impl<T: Scalar> Batch<T> {
             }
         }
         Ok(())
+    }
+}
+
+/// Refuses samples beyond a column-major table of `len` numbers.
+pub(crate) fn check_members(len: usize, features: usize, members: &[usize]) -> Result<(), Error> {
+    match members.iter().find(|&&i| (i + 1) * features > len) {
+        Some(&i) => Err(Error::Length {
+            what: "table of samples",
+            expected: (i + 1) * features,
+            found: len,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Samples whose columns are read side by side: their cache misses overlap, and eight neighbouring lanes are written at once.
+const SIDE_BY_SIDE: usize = 8;
+
+/// The samples `members` of a column-major table in blocked order, lanes beyond the last zero. The members are within the table.
+pub(crate) fn gather<T: Scalar>(
+    table: &[T],
+    features: usize,
+    members: &[usize],
+    blocked: &mut [T],
+) {
+    if features == 0 {
+        return;
+    }
+    let blocks = blocked.chunks_exact_mut(features * LANES);
+    for (block, chosen) in blocks.zip(members.chunks(LANES)) {
+        let rows: &mut [[T; LANES]] = block.as_chunks_mut().0;
+        let (groups, rest) = chosen.as_chunks::<SIDE_BY_SIDE>();
+        let column = |i: usize| &table[i * features..(i + 1) * features];
+        for (g, group) in groups.iter().enumerate() {
+            let columns = group.map(column);
+            for (f, row) in rows.iter_mut().enumerate() {
+                let lanes = &mut row.as_chunks_mut::<SIDE_BY_SIDE>().0[g];
+                *lanes = std::array::from_fn(|k| columns[k][f]);
+            }
+        }
+        let done = groups.len() * SIDE_BY_SIDE;
+        for (f, row) in rows.iter_mut().enumerate() {
+            let (some, none) = row[done..].split_at_mut(rest.len());
+            some.iter_mut()
+                .zip(rest)
+                .for_each(|(v, &i)| *v = column(i)[f]);
+            none.fill(T::zero());
+        }
     }
 }
 

@@ -1,13 +1,14 @@
 //! L0–L3 and their gradient in one pass per chunk of samples: forward, losses, reverse while everything is in cache.
 
-use super::{LossConfig, LossValues, Reduction, Samples};
+use super::{LossConfig, LossValues, Reduction, Samples, Source};
 use crate::batch::LANES;
 use crate::buffer::Buffer;
 use crate::error::check_length;
 use crate::parallel::{chunk_count, largest_chunk, part, run, task_count};
-use crate::pass::{add, lane_weights, slice};
-use crate::tape::{Keep, Tape, Weights};
-use crate::{Autoencoder, Batch, Error, LatentDynamics, Scalar, lane_sum};
+use crate::pass::lane_weights;
+use crate::tape::{Keep, Tape, Weights, add};
+use crate::{Autoencoder, Error, LatentDynamics, Scalar, lane_sum};
+use std::ops::Range;
 
 /// Reusable workspace of [`Autoencoder::loss_and_gradient`].
 #[derive(Debug)]
@@ -19,15 +20,24 @@ pub struct LossWorkspace<T> {
     masses: Vec<T>,
 }
 
+/// Neighbouring chunks that one thread works through.
 #[derive(Debug)]
 struct Task<T> {
+    chunk: Chunk<T>,
+    gradient: Buffer<T>,
+}
+
+/// What one chunk needs.
+#[derive(Debug)]
+struct Chunk<T> {
     encoder: Tape<T>,
     decoder: Tape<T>,
     /// g, `[block][latent][lane]`.
     rate: Buffer<T>,
     difference: Buffer<T>,
+    /// Conditions, `[block][condition][lane]`.
+    conditions: Buffer<T>,
     conditions_bar: Buffer<T>,
-    gradient: Buffer<T>,
     sums: [f64; 4],
 }
 
@@ -57,7 +67,8 @@ impl Autoencoder {
         config: &LossConfig,
         workspace: &mut LossWorkspace<T>,
     ) -> Result<LossValues, Error> {
-        self.run_losses(dynamics, params, samples, config, workspace, None)
+        let source = Source::Batches(samples);
+        self.run_losses(dynamics, params, source, config, workspace, None)
     }
 
     /// The four losses on a batch, and the gradient of their weighted sum added to `gradient`, of the length of `params`.
@@ -75,14 +86,15 @@ impl Autoencoder {
         workspace: &mut LossWorkspace<T>,
         gradient: &mut [T],
     ) -> Result<LossValues, Error> {
-        self.run_losses(dynamics, params, samples, config, workspace, Some(gradient))
+        let source = Source::Batches(samples);
+        self.run_losses(dynamics, params, source, config, workspace, Some(gradient))
     }
 
     fn check_losses<T: Scalar>(
         &self,
         dynamics: &dyn LatentDynamics<T>,
         params: &[T],
-        samples: &Samples<'_, T>,
+        source: &Source<'_, T>,
         config: &LossConfig,
         workspace: &LossWorkspace<T>,
     ) -> Result<(), Error> {
@@ -106,35 +118,20 @@ impl Autoencoder {
             self.latent_dim(),
             config.masses.len(),
         )?;
-        check_length("features of x", self.features(), samples.x.features())?;
-        check_length("features of ẋ", self.features(), samples.xdot.features())?;
-        check_length("samples of ẋ", samples.x.samples(), samples.xdot.samples())?;
-        let conditions = samples.conditions.map_or(0, Batch::features);
-        check_length("conditions", dynamics.condition_dim(), conditions)?;
-        if let Some(c) = samples.conditions {
-            check_length(
-                "samples of the conditions",
-                samples.x.samples(),
-                c.samples(),
-            )?;
-        }
-        if samples.x.samples() == 0 {
-            Err(Error::EmptyBatch)
-        } else {
-            Ok(())
-        }
+        source.check(self.features(), dynamics.condition_dim())
     }
 
-    fn run_losses<T: Scalar>(
+    pub(crate) fn run_losses<T: Scalar>(
         &self,
         dynamics: &dyn LatentDynamics<T>,
         params: &[T],
-        samples: Samples<'_, T>,
+        source: Source<'_, T>,
         config: &LossConfig,
         workspace: &mut LossWorkspace<T>,
         gradient: Option<&mut [T]>,
     ) -> Result<LossValues, Error> {
-        self.check_losses(dynamics, params, &samples, config, workspace)?;
+        self.check_losses(dynamics, params, &source, config, workspace)?;
+        let samples = source.samples();
         if let Some(g) = &gradient {
             check_length("gradient", params.len(), g.len())?;
         }
@@ -157,7 +154,7 @@ impl Autoencoder {
         );
         masses.clear();
         masses.extend(config.masses.iter().map(|m| T::of(*m)));
-        let blocks = samples.x.blocks();
+        let blocks = source.blocks();
         let chunks = chunk_count(blocks);
         let count = task_count(chunks);
         tasks.truncate(count);
@@ -168,37 +165,38 @@ impl Autoencoder {
             model: self,
             dynamics,
             dynamics_params: &params[self.dynamics_range(dynamics.param_len())],
+            source,
             samples,
             encoder,
             decoder,
             masses,
-            factors: self.factors(config, samples.x.samples()),
+            factors: self.factors(config, samples),
             reverse: gradient.is_some(),
         };
-        run(tasks, |t, task| {
-            task.sums = [0.0; 4];
-            task.prepare(
-                params.len(),
-                largest_chunk(blocks),
-                self.latent_dim(),
-                dynamics.condition_dim(),
-            );
-            for c in part(t, count, chunks) {
-                work.chunk(task, part(c, chunks, blocks));
-            }
-        });
-        if let Some(gradient) = gradient {
-            for task in tasks.iter() {
-                add(gradient, &task.gradient);
+        let (latent, conditions) = (self.latent_dim(), dynamics.condition_dim());
+        for task in tasks.iter_mut() {
+            task.chunk
+                .prepare(largest_chunk(blocks), latent, conditions);
+        }
+        match (&mut tasks[..], gradient) {
+            // One task adds to the caller's gradient itself.
+            ([task], Some(gradient)) => work.chunks(&mut task.chunk, 0..chunks, gradient, chunks),
+            (tasks, gradient) => {
+                let len = gradient.as_ref().map_or(0, |g| g.len());
+                run(tasks, |t, Task { chunk, gradient }| {
+                    gradient.resize(len);
+                    gradient.fill(T::zero());
+                    work.chunks(chunk, part(t, count, chunks), gradient, chunks);
+                });
+                if let Some(gradient) = gradient {
+                    tasks.iter().for_each(|task| add(gradient, &task.gradient));
+                }
             }
         }
         let mut values = LossValues::default();
-        let (sums, weights) = (
-            self.norms(config, samples.x.samples()),
-            config.weights.as_array(),
-        );
+        let (sums, weights) = (self.norms(config, samples), config.weights.as_array());
         for k in 0..4 {
-            values.losses[k] = tasks.iter().map(|t| t.sums[k]).sum::<f64>() * sums[k];
+            values.losses[k] = tasks.iter().map(|t| t.chunk.sums[k]).sum::<f64>() * sums[k];
             values.total += weights[k] * values.losses[k];
         }
         Ok(values)
@@ -222,24 +220,26 @@ impl Autoencoder {
 
     fn task<T: Scalar>(&self) -> Task<T> {
         Task {
-            encoder: Tape::new(self.encoder()),
-            decoder: Tape::new(self.decoder()),
-            rate: Buffer::new(),
-            difference: Buffer::new(),
-            conditions_bar: Buffer::new(),
+            chunk: Chunk {
+                encoder: Tape::new(self.encoder()),
+                decoder: Tape::new(self.decoder()),
+                rate: Buffer::new(),
+                difference: Buffer::new(),
+                conditions: Buffer::new(),
+                conditions_bar: Buffer::new(),
+                sums: [0.0; 4],
+            },
             gradient: Buffer::new(),
-            sums: [0.0; 4],
         }
     }
 }
 
-impl<T: Scalar> Task<T> {
-    fn prepare(&mut self, params: usize, blocks: usize, latent: usize, conditions: usize) {
+impl<T: Scalar> Chunk<T> {
+    fn prepare(&mut self, blocks: usize, latent: usize, conditions: usize) {
         self.rate.resize(blocks * latent * LANES);
         self.difference.resize(latent * LANES);
         self.conditions_bar.resize(conditions * LANES);
-        self.gradient.resize(params);
-        self.gradient.fill(T::zero());
+        self.sums = [0.0; 4];
     }
 }
 
@@ -248,7 +248,8 @@ struct Work<'a, T: Scalar> {
     model: &'a Autoencoder,
     dynamics: &'a dyn LatentDynamics<T>,
     dynamics_params: &'a [T],
-    samples: Samples<'a, T>,
+    source: Source<'a, T>,
+    samples: usize,
     encoder: &'a Weights<T>,
     decoder: &'a Weights<T>,
     masses: &'a [T],
@@ -257,19 +258,28 @@ struct Work<'a, T: Scalar> {
 }
 
 impl<T: Scalar> Work<'_, T> {
-    /// Losses, and their gradient, of the blocks `range`.
-    fn chunk(&self, task: &mut Task<T>, range: std::ops::Range<usize>) {
+    /// Losses of the chunks `range` of `count`, and their gradient added to `gradient` where that is wanted.
+    fn chunks(&self, task: &mut Chunk<T>, range: Range<usize>, gradient: &mut [T], count: usize) {
+        for c in range {
+            self.chunk(task, part(c, count, self.source.blocks()), gradient);
+        }
+    }
+
+    fn chunk(&self, task: &mut Chunk<T>, range: Range<usize>, gradient: &mut [T]) {
         let keep = if self.reverse {
             Keep::Reverse
         } else {
             Keep::Output
         };
-        let (x, xdot) = (
-            slice(self.samples.x, &range),
-            slice(self.samples.xdot, &range),
+        task.encoder.forward_filled(
+            self.model.encoder(),
+            self.encoder,
+            range.len(),
+            |x, xdot| self.source.fill(&range, x, xdot),
+            keep,
         );
-        task.encoder
-            .forward(self.model.encoder(), self.encoder, x, 1, |_| xdot, keep);
+        self.source.fetch_next(&range);
+        self.source.fill_conditions(&range, &mut task.conditions);
         self.rates(task, &range);
         let n = task.encoder.output().len();
         task.decoder.forward(
@@ -280,43 +290,44 @@ impl<T: Scalar> Work<'_, T> {
             |_| &task.rate[..n],
             keep,
         );
-        self.decoded(task, x, xdot, range.start);
+        self.decoded(task, range.start);
         if self.reverse {
-            let gradient = &mut task.gradient[self.model.decoder_range()];
+            let gradient = &mut gradient[self.model.decoder_range()];
             task.decoder
                 .reverse(self.model.decoder(), self.decoder, true, gradient);
         }
-        self.latent(task, &range);
+        self.latent(task, &range, gradient);
         if self.reverse {
-            let gradient = &mut task.gradient[self.model.encoder_range()];
+            let gradient = &mut gradient[self.model.encoder_range()];
             task.encoder
                 .reverse(self.model.encoder(), self.encoder, false, gradient);
         }
     }
 
-    /// The conditions of a block.
-    fn conditions(&self, block: usize) -> &[[T; LANES]] {
-        self.samples.conditions.map_or(&[], |c| c.block(block))
-    }
-
     /// g(z; p, c) of every block.
-    fn rates(&self, task: &mut Task<T>, range: &std::ops::Range<usize>) {
+    fn rates(&self, task: &mut Chunk<T>, range: &Range<usize>) {
         let width = self.model.latent_dim() * LANES;
         let z = task.encoder.output().chunks_exact(width);
-        for ((block, z), g) in range.clone().zip(z).zip(task.rate.chunks_exact_mut(width)) {
+        for ((b, z), g) in (0..range.len())
+            .zip(z)
+            .zip(task.rate.chunks_exact_mut(width))
+        {
             let (z, g) = (z.as_chunks().0, g.as_chunks_mut().0);
-            self.dynamics
-                .value(self.dynamics_params, z, self.conditions(block), g);
+            let conditions = self.conditions(&task.conditions, b);
+            self.dynamics.value(self.dynamics_params, z, conditions, g);
         }
     }
 
+    /// The conditions of block `b` of a chunk.
+    fn conditions<'c>(&self, of_chunk: &'c [T], b: usize) -> &'c [[T; LANES]] {
+        let count = self.dynamics.condition_dim();
+        &of_chunk.as_chunks().0[b * count..(b + 1) * count]
+    }
+
     /// L0 and L2, and the cotangents of the decoder's output and its tangent.
-    fn decoded(&self, task: &mut Task<T>, x: &[T], xdot: &[T], first: usize) {
-        let (table, width, n) = (
-            T::table(),
-            self.model.features() * LANES,
-            self.samples.x.samples(),
-        );
+    fn decoded(&self, task: &mut Chunk<T>, first: usize) {
+        let (x, xdot) = (task.encoder.input(), task.encoder.input_tangent(0));
+        let (table, width, n) = (T::table(), self.model.features() * LANES, self.samples);
         if !self.reverse {
             let (out, rate) = (task.decoder.output(), task.decoder.output_tangent(0));
             for (b, i) in (0..x.len()).step_by(width).enumerate() {
@@ -353,19 +364,17 @@ impl<T: Scalar> Work<'_, T> {
     }
 
     /// L1 and L3, the reverse of g, and the cotangents of the encoder's output and its tangent.
-    fn latent(&self, task: &mut Task<T>, range: &std::ops::Range<usize>) {
-        let Task {
+    fn latent(&self, task: &mut Chunk<T>, range: &Range<usize>, gradient: &mut [T]) {
+        let Chunk {
             encoder,
             decoder,
             rate,
             difference,
+            conditions,
             conditions_bar,
-            gradient,
             sums,
-            ..
         } = task;
         let width = self.model.latent_dim() * LANES;
-        let params_bar = &mut gradient[self.model.dynamics_range(self.dynamics_params.len())];
         let (z_all, zdot_all, z_bars, zdot_bars) = if self.reverse {
             encoder.output_and_bars()
         } else {
@@ -384,7 +393,7 @@ impl<T: Scalar> Work<'_, T> {
         for (b, block) in range.clone().enumerate() {
             let r = b * width..(b + 1) * width;
             let (zdot, g) = (&zdot_all[r.clone()], &rate[r.clone()]);
-            let weight = lane_weights(block, self.samples.x.samples());
+            let weight = lane_weights(block, self.samples);
             let l1 = T::table().residual(g, zdot, &weight, self.factors[1], Some(difference));
             let (l3, signs) = self.mass(zdot.as_chunks().0, g.as_chunks().0, &weight);
             sums[1] += l1.f64();
@@ -403,10 +412,11 @@ impl<T: Scalar> Work<'_, T> {
                 }
             }
             conditions_bar.fill(T::zero());
+            let params_bar = &mut gradient[self.model.dynamics_range(self.dynamics_params.len())];
             self.dynamics.vjp(
                 self.dynamics_params,
                 z_all[r].as_chunks().0,
-                self.conditions(block),
+                self.conditions(conditions, b),
                 g_bar.as_chunks().0,
                 z_bar.as_chunks_mut().0,
                 params_bar,

@@ -1,8 +1,10 @@
 //! The losses of an autoencoder with a latent right-hand side (Grassi et al. 2021, L0–L3): their settings and values; the pass is in `fused.rs`.
 
 mod fused;
+mod source;
 
 pub use fused::LossWorkspace;
+pub(crate) use source::Source;
 
 use crate::batch::LANES;
 use crate::{Batch, Scalar};

@@ -5,6 +5,22 @@ use crate::batch::LANES;
 use crate::buffer::Buffer;
 use crate::{Activation, Scalar};
 
+/// Runs `$body` with the constant `R` equal to the height of a tile: loops of known length are what makes packing cheap.
+macro_rules! with_tile {
+    ($tile:expr, $body:expr) => {
+        with_tile!($tile, $body, 1 2 3 4 5 6 7 8 9 10 11 12)
+    };
+    ($tile:expr, $body:expr, $($r:literal)*) => {
+        match $tile {
+            $($r => {
+                const R: usize = $r;
+                $body
+            })*
+            _ => unreachable!("no instruction set has tiles of more than 12 rows"),
+        }
+    };
+}
+
 /// A weight matrix repacked into tiles of rows, the order in which the product kernel reads it.
 #[derive(Debug)]
 pub(crate) struct Panels<T> {
@@ -28,14 +44,25 @@ impl<T: Scalar> Panels<T> {
 
     /// Packs W (row-major rows × depth) and b.
     pub fn pack(&mut self, weight: &[T], bias: &[T]) {
-        let (tile, depth) = (self.tile, self.depth);
-        for (t, panel) in self.data.chunks_exact_mut(tile * (1 + depth)).enumerate() {
-            for r in 0..tile.min(self.rows - t * tile) {
-                let row = t * tile + r;
-                panel[r] = bias[row];
-                let column = panel[tile + r..].iter_mut().step_by(tile);
-                for (p, w) in column.zip(&weight[row * depth..(row + 1) * depth]) {
-                    *p = *w;
+        with_tile!(self.tile, self.pack_tiles::<R>(weight, bias));
+    }
+
+    fn pack_tiles<const R: usize>(&mut self, weight: &[T], bias: &[T]) {
+        let depth = self.depth;
+        let panels = self.data.chunks_exact_mut(R * (1 + depth));
+        let tiles = weight.chunks(R * depth).zip(bias.chunks(R));
+        for (panel, (weight, bias)) in panels.zip(tiles) {
+            let (first, lines) = panel.split_at_mut(R);
+            first[..bias.len()].copy_from_slice(bias);
+            let lines = lines.as_chunks_mut::<R>().0;
+            if bias.len() == R {
+                let rows: [&[T]; R] = std::array::from_fn(|r| &weight[r * depth..(r + 1) * depth]);
+                for (d, line) in lines.iter_mut().enumerate() {
+                    *line = std::array::from_fn(|r| rows[r][d]);
+                }
+            } else {
+                for (r, row) in weight.chunks_exact(depth).enumerate() {
+                    lines.iter_mut().zip(row).for_each(|(line, w)| line[r] = *w);
                 }
             }
         }
@@ -43,19 +70,19 @@ impl<T: Scalar> Panels<T> {
 
     /// Packs Wᵀ of a row-major depth × rows matrix W, no bias.
     pub fn pack_transposed(&mut self, weight: &[T]) {
-        let tile = self.tile;
-        for (t, panel) in self
-            .data
-            .chunks_exact_mut(tile * (1 + self.depth))
-            .enumerate()
-        {
-            let first = t * tile;
-            let valid = tile.min(self.rows - first);
-            for (line, w) in panel[tile..]
-                .chunks_exact_mut(tile)
-                .zip(weight.chunks_exact(self.rows))
-            {
-                line[..valid].copy_from_slice(&w[first..first + valid]);
+        with_tile!(self.tile, self.pack_transposed_tiles::<R>(weight));
+    }
+
+    fn pack_transposed_tiles<const R: usize>(&mut self, weight: &[T]) {
+        let panels = self.data.chunks_exact_mut(R * (1 + self.depth));
+        for (t, panel) in panels.enumerate() {
+            let lines = panel[R..].as_chunks_mut::<R>().0;
+            for (line, row) in lines.iter_mut().zip(weight.chunks_exact(self.rows)) {
+                // A whole tile is a copy of known length.
+                match row[t * R..].first_chunk::<R>() {
+                    Some(whole) => *line = *whole,
+                    None => line[..row.len() - t * R].copy_from_slice(&row[t * R..]),
+                }
             }
         }
     }

@@ -49,7 +49,7 @@ impl<T: Scalar> Weights<T> {
 }
 
 /// a += b, at the machine's full width.
-fn add<T: Scalar>(a: &mut [T], b: &[T]) {
+pub(crate) fn add<T: Scalar>(a: &mut [T], b: &[T]) {
     vectorised(|| a.iter_mut().zip(b).for_each(|(x, y)| *x += *y));
 }
 
@@ -158,7 +158,25 @@ impl<T: Scalar> Tape<T> {
         for (k, array) in self.input_tangents[..tangents].iter_mut().enumerate() {
             array.copy_from_slice(tangent(k));
         }
-        let table = T::table();
+        self.run(mlp, weights, keep);
+    }
+
+    /// [`Tape::forward`] with one tangent, `fill` writing input and tangent where they are needed.
+    pub fn forward_filled(
+        &mut self,
+        mlp: &Mlp,
+        weights: &Weights<T>,
+        blocks: usize,
+        fill: impl FnOnce(&mut [T], &mut [T]),
+        keep: Keep,
+    ) {
+        self.prepare(mlp, blocks, 1, keep);
+        fill(&mut self.input, &mut self.input_tangents[0]);
+        self.run(mlp, weights, keep);
+    }
+
+    fn run(&mut self, mlp: &Mlp, weights: &Weights<T>, keep: Keep) {
+        let (blocks, tangents, table) = (self.blocks, self.tangents, T::table());
         for (l, layer) in mlp.layers().iter().enumerate() {
             let (done, rest) = self.layers.split_at_mut(l);
             let tape = &mut rest[0];
@@ -190,6 +208,16 @@ impl<T: Scalar> Tape<T> {
                 }
             }
         }
+    }
+
+    /// Input of the last forward pass, `[block][input][lane]`.
+    pub fn input(&self) -> &[T] {
+        &self.input
+    }
+
+    /// Tangent `k` of the input of the last forward pass.
+    pub fn input_tangent(&self, k: usize) -> &[T] {
+        &self.input_tangents[k]
     }
 
     /// Output of the last forward pass, `[block][output][lane]`.

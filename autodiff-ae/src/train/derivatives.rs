@@ -2,9 +2,9 @@
 
 use super::objective::{Draw, Objective};
 use crate::error::check_length;
+use crate::losses::Source;
 use crate::{
-    Autoencoder, Batch, Error, LatentDynamics, LossConfig, LossValues, LossWorkspace, ParamView,
-    Samples, Scalar,
+    Autoencoder, Error, LatentDynamics, LossConfig, LossValues, LossWorkspace, ParamView, Scalar,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -101,42 +101,6 @@ fn finite<T: Scalar>(what: &'static str, values: &[T]) -> Result<(), Error> {
     }
 }
 
-/// Mini-batches of one table.
-#[derive(Debug)]
-struct Gathered<T> {
-    x: Batch<T>,
-    xdot: Batch<T>,
-    conditions: Option<Batch<T>>,
-}
-
-impl<T: Scalar> Gathered<T> {
-    fn new(table: &SampleTable<T>) -> Self {
-        let per_sample = table.conditions_per_sample;
-        Self {
-            x: Batch::zeros(table.features, 0),
-            xdot: Batch::zeros(table.features, 0),
-            conditions: (per_sample > 0).then(|| Batch::zeros(per_sample, 0)),
-        }
-    }
-
-    fn gather(&mut self, table: &SampleTable<T>, members: &[usize]) -> Result<(), Error> {
-        self.x.gather(&table.x, members)?;
-        self.xdot.gather(&table.xdot, members)?;
-        match &mut self.conditions {
-            Some(c) => c.gather(&table.conditions, members),
-            None => Ok(()),
-        }
-    }
-
-    fn samples(&self) -> Samples<'_, T> {
-        Samples {
-            x: &self.x,
-            xdot: &self.xdot,
-            conditions: self.conditions.as_ref(),
-        }
-    }
-}
-
 /// L0–L3 (Grassi et al. 2021) of an autoencoder with a latent right-hand side, on mini-batches of a table. The parameters are
 /// `[encoder | decoder | dynamics]`. Cloned tables are shared, so that an ensemble holds the data once.
 #[derive(Debug)]
@@ -147,7 +111,6 @@ pub struct Derivatives<T, D> {
     train: Arc<SampleTable<T>>,
     held_back: Option<Arc<SampleTable<T>>>,
     workspace: LossWorkspace<T>,
-    batch: Gathered<T>,
     members: Vec<usize>,
 }
 
@@ -171,7 +134,6 @@ impl<T: Scalar, D: LatentDynamics<T>> Derivatives<T, D> {
         check_length("masses of the latent species", latent, config.masses.len())?;
         let objective = Self {
             workspace: LossWorkspace::new(&model),
-            batch: Gathered::new(&train),
             members: Vec::new(),
             held_back: None,
             model,
@@ -239,13 +201,13 @@ impl<T: Scalar, D: LatentDynamics<T>> Derivatives<T, D> {
             self.members.clear();
             self.members
                 .extend(first..(first + VALIDATION_BATCH).min(samples));
-            self.batch.gather(table, &self.members)?;
-            let values = self.model.loss(
+            let values = self.model.run_losses(
                 &self.dynamics,
                 params,
-                self.batch.samples(),
+                Source::members(table, &self.members, &[]),
                 &self.config,
                 &mut self.workspace,
+                None,
             )?;
             let share = self.members.len() as f64 / samples as f64;
             sum.total += share * values.total;
@@ -273,14 +235,13 @@ impl<T: Scalar, D: LatentDynamics<T>> Objective<T> for Derivatives<T, D> {
         terms: &mut [f64],
         gradient: &mut [T],
     ) -> Result<f64, Error> {
-        self.batch.gather(&self.train, draw.members)?;
-        let values = self.model.loss_and_gradient(
+        let values = self.model.run_losses(
             &self.dynamics,
             params,
-            self.batch.samples(),
+            Source::members(&self.train, draw.members, draw.next),
             &self.config,
             &mut self.workspace,
-            gradient,
+            Some(gradient),
         )?;
         terms.copy_from_slice(&values.losses);
         Ok(values.total)

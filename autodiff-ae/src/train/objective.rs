@@ -12,6 +12,8 @@ pub struct Draw<'a> {
     pub part: usize,
     /// The samples of this mini-batch; empty where the objective draws its own.
     pub members: &'a [usize],
+    /// Those of the next one, where they are settled already (a new pass is shuffled when it begins): to fetch them early.
+    pub next: &'a [usize],
 }
 
 /// A loss over a set of samples. Three methods make one:

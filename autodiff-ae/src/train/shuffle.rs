@@ -50,6 +50,16 @@ impl Shuffle {
         &self.epoch(index / per_epoch)[at..at + len]
     }
 
+    /// The samples of batch `index`, and of the one after it unless that belongs to the next pass.
+    pub fn batch_and_next(&mut self, index: u64) -> (&[usize], &[usize]) {
+        let per_epoch = self.per_epoch();
+        let (len, place) = (self.batch, (index % per_epoch) as usize);
+        let ahead = &self.epoch(index / per_epoch)[place * len..];
+        let (batch, ahead) = ahead.split_at(len);
+        let more = place + 1 < per_epoch as usize;
+        (batch, if more { &ahead[..len] } else { &[] })
+    }
+
     /// The order of all samples in a pass, counted from 0: Fisher & Yates with ChaCha8 of the seed, one stream per pass.
     pub fn epoch(&mut self, epoch: u64) -> &[usize] {
         if self.epoch != Some(epoch) {
@@ -64,5 +74,28 @@ impl Shuffle {
             self.epoch = Some(epoch);
         }
         &self.order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_batch_that_comes_next_is_told_within_a_pass() {
+        let (mut told, mut plain) = (
+            Shuffle::new(13, 4, 7).unwrap(),
+            Shuffle::new(13, 4, 7).unwrap(),
+        );
+        assert_eq!(told.per_epoch(), 3);
+        for index in 0..12 {
+            let (now, next) = told.batch_and_next(index);
+            assert_eq!(now, plain.batch(index));
+            if index % 3 == 2 {
+                assert!(next.is_empty());
+            } else {
+                assert_eq!(next, plain.batch(index + 1));
+            }
+        }
     }
 }

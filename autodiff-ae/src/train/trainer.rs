@@ -170,14 +170,15 @@ impl<T: Scalar, O: Objective<T>> Trainer<T, O> {
         sums.fill(0.0);
         let (terms, own) = sums.split_at_mut(self.names.len());
         for part in 0..parts {
-            let members = match &mut self.shuffle {
-                Some(shuffle) => shuffle.batch(step * parts as u64 + part as u64),
-                None => &[],
+            let (members, next) = match &mut self.shuffle {
+                Some(shuffle) => shuffle.batch_and_next(step * parts as u64 + part as u64),
+                None => (&[][..], &[][..]),
             };
             let draw = Draw {
                 step,
                 part,
                 members,
+                next,
             };
             let loss =
                 self.objective
