@@ -107,6 +107,19 @@ impl LogScaling {
         }
     }
 
+    /// With further columns after these.
+    pub(crate) fn with(mut self, further: &Self) -> Self {
+        self.offset.extend_from_slice(&further.offset);
+        self.shift.extend_from_slice(&further.shift);
+        self.scale.extend_from_slice(&further.scale);
+        self
+    }
+
+    /// What is added before the logarithm, by column.
+    pub fn offsets(&self) -> &[f64] {
+        &self.offset
+    }
+
     /// Number of columns.
     pub fn columns(&self) -> usize {
         self.scale.len()
