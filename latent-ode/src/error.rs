@@ -93,6 +93,9 @@ pub enum Error {
         /// Those given.
         found: Vec<&'static str>,
     },
+    /// A source of series failed with an error of its own.
+    #[error(transparent)]
+    Source(Box<dyn std::error::Error + Send + Sync>),
     /// An option or configuration value is out of range.
     #[error("{name} = {value}: {reason}")]
     Option {

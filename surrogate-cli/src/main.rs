@@ -17,6 +17,7 @@ mod output;
 mod paths;
 mod progress;
 mod rates;
+mod rays;
 mod report;
 mod sheet;
 mod shielding;

@@ -165,10 +165,10 @@ impl Default for RayConfig {
     fn default() -> Self {
         let pointwise = PointConfig {
             width: 128,
-            depth: 3,
+            depth: 8,
             activation: Activation::Silu,
-            residual: false,
-            members: 4,
+            residual: true,
+            members: 3,
             loss: PointLoss::Absolute,
             temperature_weight: 2.0,
             epochs: 100,
@@ -183,10 +183,13 @@ impl Default for RayConfig {
             max_seconds: 0.0,
         };
         let cell = PointConfig {
-            epochs: 600,
+            depth: 3,
+            residual: false,
+            members: 4,
+            epochs: 1500,
             batch: 128,
             rate: 3e-3,
-            weight_decay: 1e-3,
+            weight_decay: 0.1,
             ..pointwise.clone()
         };
         Self {

@@ -15,6 +15,7 @@ mod split;
 mod statistics;
 mod train;
 
+pub use autodiff_ae::train::Record;
 pub use baseline::Interpolated;
 pub use batching::{Batching, Padded};
 pub use config::{Family, Inputs, PointConfig, PointLoss, Precision, RayConfig};

@@ -6,7 +6,7 @@ use super::{Rendered, ReportError, figures};
 use std::fmt::Write as _;
 
 /// Style sheet of the page.
-const STYLE: &str = include_str!("report.css");
+pub(super) const STYLE: &str = include_str!("report.css");
 
 /// Escapes text for HTML.
 pub fn escape(text: &str) -> String {
@@ -17,7 +17,7 @@ pub fn escape(text: &str) -> String {
 }
 
 /// A number with a true minus sign and a fixed number of decimals; a dash where it is not finite.
-fn number(value: f64, decimals: usize) -> String {
+pub(super) fn number(value: f64, decimals: usize) -> String {
     if value.is_finite() {
         format!("{value:.decimals$}").replace('-', "−")
     } else {
@@ -81,18 +81,21 @@ pub fn page(data: &ReportData) -> Result<Rendered, ReportError> {
 
 /// The page under way, and the figures it holds.
 #[derive(Default)]
-struct Page {
-    html: String,
-    figures: Vec<(String, String)>,
+pub(super) struct Page {
+    /// Text so far.
+    pub html: String,
+    /// Figures by name.
+    pub figures: Vec<(String, String)>,
 }
 
 impl Page {
-    fn push_str(&mut self, text: &str) {
+    /// Adds text.
+    pub fn push_str(&mut self, text: &str) {
         self.html.push_str(text);
     }
 
     /// Adds a figure, also under a name of its own.
-    fn figure(&mut self, name: String, svg: String, caption: &str) {
+    pub fn figure(&mut self, name: String, svg: String, caption: &str) {
         let inline = svg.replacen("<svg ", "<svg role=\"img\" ", 1);
         let _ = writeln!(
             self.html,

@@ -9,6 +9,7 @@ mod html;
 mod latent;
 mod losses;
 pub mod paper;
+pub mod rays;
 mod style;
 
 use data::ReportData;

@@ -1,0 +1,8 @@
+//! Between pdr-data's files and latent-ode's ray surrogates: data sources, judgements, columns, the folder of a training.
+
+pub mod candidates;
+pub mod columns;
+pub mod data;
+pub mod files;
+pub mod judge;
+pub mod report;

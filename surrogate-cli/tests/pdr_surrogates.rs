@@ -1,0 +1,192 @@
+//! `pdr train` and `pdr evaluate` on the shared 3D-PDR data: what they write and print, and what they refuse.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use support::{call, names, write};
+
+const TINY: &str = "
+[pointwise]
+width = 24
+depth = 2
+members = 2
+epochs = 6
+reviews = 6
+average = 0.98
+[cell]
+width = 32
+depth = 2
+members = 1
+epochs = 60
+average = 0.98
+";
+
+/// A shared file; says so where there is none.
+fn shared(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../shared/data/pdr")
+        .join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: {} is not there", path.display());
+    None
+}
+
+const KEYS: [&str; 9] = [
+    "mae_dex",
+    "mae_dex_above_1e-12",
+    "mae_dex_by_av",
+    "mae_dex_autoencoder",
+    "mae_dex_per_species",
+    "baseline_mae_dex",
+    "family",
+    "inputs",
+    "non_finite",
+];
+
+#[test]
+fn a_grid_is_learned_judged_and_reported() {
+    let Some(grid) = shared("v1_sample.h5") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write(at, "tiny.toml", TINY);
+    let data = grid.display();
+    let train =
+        format!("pdr train --data {data} --config tiny.toml --out m --inputs standalone --json");
+    let trained = call(at, &train).expect(0).json();
+    let files = names(&at.join("m"));
+    let expected = [
+        "config.toml",
+        "figures",
+        "metrics.json",
+        "model.safetensors",
+        "report.html",
+    ];
+    assert_eq!(files, expected);
+    let report = std::fs::read_to_string(at.join("m/report.html")).unwrap();
+    // Three series, errors by depth, index and spread, losses.
+    assert_eq!(report.matches("<svg role=\"img\"").count(), 7);
+    let evaluate = format!("pdr evaluate --model m/model.safetensors --data {data} --json");
+    let judged = call(at, &evaluate).expect(0).json();
+    for key in KEYS {
+        assert!(judged.get(key).is_some(), "{key}");
+        assert_eq!(judged[key], trained[key], "{key}");
+    }
+    assert!(judged["seconds_per_ray"].as_f64().unwrap() > 0.0);
+    assert!(judged["mae_dex_autoencoder"].is_null());
+    assert_eq!(judged["mae_dex_by_av"].as_array().unwrap().len(), 5);
+    assert_eq!(judged["mae_dex_per_species"].as_object().unwrap().len(), 33);
+    assert_eq!(judged["judged"], 39);
+    assert_eq!(judged["non_finite"], 0);
+    // Abundances range over ten decades and more; six passes of so small a network bring the error well below one.
+    let (ours, plain) = (
+        judged["mae_dex"].as_f64().unwrap(),
+        judged["baseline_mae_dex"].as_f64().unwrap(),
+    );
+    assert!(ours < 0.6 && plain < 0.3, "{ours} {plain}");
+    let all = call(at, &format!("{evaluate} --split all"))
+        .expect(0)
+        .json();
+    assert_eq!(all["judged"], 256);
+    assert!(all["baseline_mae_dex"].is_null());
+    call(at, &train).refused(2, &["m holds a training already"]);
+    call(at, &format!("{train} --resume")).refused(2, &["finished"]);
+}
+
+#[test]
+fn a_cube_is_learned_in_part_and_mapped() {
+    let Some(cubes) = shared("3d/diffuse_3d.h5") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write(at, "tiny.toml", TINY);
+    let data = cubes.display();
+    let train = format!("pdr train --data {data} --config tiny.toml --json");
+    let cell = call(
+        at,
+        &format!("{train} --out c --group diffuse_16 --fraction 0.2 --seed 3"),
+    );
+    let trained = cell.expect(0).json();
+    assert_eq!(trained["family"], "cell");
+    assert_eq!(trained["inputs"], "standalone");
+    assert_eq!(trained["judged"], 4096 - 819);
+    assert!(trained["seconds_per_ray"].is_null() && trained["baseline_mae_dex"].is_null());
+    for species in ["H", "H2", "CO"] {
+        let error = trained["column_density_median_dex"][species]
+            .as_f64()
+            .unwrap();
+        assert!(error > 0.0 && error < 0.5, "{species}: {error}");
+    }
+    let evaluate = format!("pdr evaluate --model c/model.safetensors --data {data} --json");
+    let judged = call(at, &evaluate).expect(0).json();
+    assert_eq!(judged["mae_dex"], trained["mae_dex"]);
+    // Another cube: nothing of it was seen, and its number of cells says so.
+    let other = format!("{evaluate} --group diffuse_32");
+    call(at, &other).refused(1, &["32768", "4096", "diffuse_3d.h5:diffuse_16"]);
+    let applied = call(at, &format!("{other} --split all")).expect(0).json();
+    assert_eq!(applied["judged"], 32768);
+    call(at, &format!("{train} --out d")).refused(2, &["diffuse_16, diffuse_32", "--group"]);
+    call(at, &format!("{train} --out d --group diffuse_64")).refused(2, &["diffuse_64"]);
+    let cube = format!("{train} --out d --group diffuse_16");
+    call(at, &format!("{cube} --family pointwise")).refused(2, &["surrogate pdr rays"]);
+    call(at, &format!("{cube} --inputs local")).refused(2, &["standalone inputs only"]);
+    call(at, &format!("{cube} --fraction 1.5")).refused(1, &["fraction = 1.5"]);
+    assert!(!at.join("d").join("model.safetensors").exists());
+}
+
+#[test]
+fn an_automatic_choice_keeps_to_its_budget() {
+    let Some(cubes) = shared("3d/diffuse_3d.h5") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write(at, "tiny.toml", TINY);
+    let clock = std::time::Instant::now();
+    let train = format!(
+        "pdr train --data {} --group diffuse_16 --config tiny.toml --family auto --budget 0.02 --out a --json",
+        cubes.display()
+    );
+    let trained = call(at, &train).expect(0).json();
+    assert!(!trained["candidates"].as_array().unwrap().is_empty());
+    let spent: f64 = trained["training_seconds"].as_f64().unwrap();
+    assert!(
+        spent < 2.4,
+        "{spent} s of 1.2 s, {:?} in all",
+        clock.elapsed()
+    );
+    assert_eq!(
+        names(&at.join("a")),
+        [
+            "config.toml",
+            "figures",
+            "metrics.json",
+            "model.safetensors",
+            "report.html"
+        ]
+    );
+}
+
+#[test]
+fn what_cannot_be_learned_is_refused() {
+    let Some(grid) = shared("v1_sample.h5") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write(at, "bad.toml", "[pointwise]\nwdith = 3\n");
+    let data = grid.display();
+    let train = format!("pdr train --data {data} --out m");
+    call(at, &format!("{train} --config bad.toml")).refused(2, &["bad.toml", "wdith"]);
+    call(at, &format!("{train} --family cell")).refused(2, &["cell", "lines of sight"]);
+    call(at, &format!("{train} --group x")).refused(2, &["--group x"]);
+    call(at, &format!("{train} --budget 0")).refused(2, &["--budget 0"]);
+    call(at, "pdr train --data absent.h5 --out m").refused(1, &["absent.h5"]);
+    call(at, &format!("pdr evaluate --model bad.toml --data {data}")).refused(1, &["bad.toml"]);
+    assert!(!at.join("m").exists());
+}
