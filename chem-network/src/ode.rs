@@ -143,6 +143,11 @@ impl<const W: usize> KineticsLanes<'_, W> {
     fn shared(&self) -> bool {
         self.environments.len() == 1
     }
+
+    /// Whether the one model is what `kinetics` computes, which for one state is faster than lanes.
+    fn alone(&self) -> bool {
+        W == 1 && (self.shared() || self.loaded[0].is_some())
+    }
 }
 
 impl<const W: usize> LaneSystem<f64, W> for KineticsLanes<'_, W> {
@@ -174,7 +179,9 @@ impl<const W: usize> LaneSystem<f64, W> for KineticsLanes<'_, W> {
     }
 
     fn rhs(&mut self, _t: &[f64; W], y: &[[f64; W]], dydt: &mut [[f64; W]]) {
-        if self.shared() {
+        if self.alone() {
+            Kinetics::rhs(&self.kinetics, y.as_flattened(), dydt.as_flattened_mut());
+        } else if self.shared() {
             self.kinetics
                 .rhs_lanes_dispatched(y, dydt, &mut self.workspace);
         } else {
@@ -193,7 +200,9 @@ impl<const W: usize> LaneJacobian<f64, W> for KineticsLanes<'_, W> {
     }
 
     fn jacobian(&mut self, _t: &[f64; W], y: &[[f64; W]], values: &mut [[f64; W]]) {
-        if self.shared() {
+        if self.alone() {
+            Kinetics::jacobian(&self.kinetics, y.as_flattened(), values.as_flattened_mut());
+        } else if self.shared() {
             self.kinetics
                 .jacobian_lanes_dispatched(y, values, &mut self.workspace);
         } else {

@@ -142,7 +142,12 @@ proptest! {
             let (mut f_one, mut values_one) = (vec![0.0; dim], vec![0.0; nnz]);
             one.rhs(&state, &mut f_one);
             one.jacobian(&state, &mut values_one);
-            prop_assert_eq!(f_one, f.iter().map(|x| x[lane]).collect::<Vec<_>>());
+            // One state alone adds its terms in another order.
+            let (_, scale) = plain_rhs(&network, one.rate_coefficients(), &state);
+            for i in 0..dim {
+                let difference = (f_one[i] - f[i][lane]).abs();
+                prop_assert!(difference <= 1e-13 * scale[i], "{i}: {} {}", f_one[i], f[i][lane]);
+            }
             prop_assert_eq!(values_one, values.iter().map(|x| x[lane]).collect::<Vec<_>>());
         }
     }

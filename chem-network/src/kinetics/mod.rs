@@ -7,6 +7,8 @@ mod kernel;
 mod lanes;
 mod pack;
 mod plan;
+mod single;
+mod single_plan;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -19,18 +21,20 @@ use depends::Quantities;
 use dispatch::{Level, evaluate_at};
 use kernel::{Scratch, evaluate};
 pub use lanes::LaneKinetics;
-use plan::{Plan, Sums};
+use plan::Plan;
+use single::{Slots, evaluate_single};
+use single_plan::QUAD;
 
 thread_local! {
     /// Terms of one state; clearing them anew takes 5 % of a right-hand side of the 224-reaction network.
     static ONE: RefCell<Scratch<1>> = const { RefCell::new(Scratch::new()) };
+    static SLOTS: RefCell<Slots> = const { RefCell::new(Slots::new()) };
 }
 
-/// Coefficients of the terms of a [`Sums`] from the rate coefficients k of the reactions.
-fn merge(sums: &Sums, k: &[f64], coefficients: &mut [f64]) {
-    let ranges = sums.recipe_offsets.windows(2);
-    for (coefficient, range) in coefficients.iter_mut().zip(ranges) {
-        let recipe = &sums.recipe[range[0]..range[1]];
+/// Coefficients of terms, Σ weight · k over the recipe of each, from the rate coefficients k of the reactions.
+fn merge(offsets: &[usize], recipe: &[(u32, f64)], k: &[f64], coefficients: &mut [f64]) {
+    for (coefficient, range) in coefficients.iter_mut().zip(offsets.windows(2)) {
+        let recipe = &recipe[range[0]..range[1]];
         *coefficient = recipe
             .iter()
             .map(|&(j, weight)| weight * k[j as usize])
@@ -73,6 +77,7 @@ pub struct Kinetics {
     /// Whether k was set by the caller, not from the environment.
     replaced: bool,
     rhs: Vec<f64>,
+    single: Vec<[f64; QUAD]>,
     jacobian: Vec<f64>,
     level: Level,
 }
@@ -112,6 +117,12 @@ impl Kinetics {
                 .collect(),
             replaced: false,
             rhs: vec![0.0; plan.rhs.recipe_offsets.len() - 1],
+            single: vec![
+                [0.0; QUAD];
+                plan.single
+                    .as_ref()
+                    .map_or(0, |p| (p.recipe_offsets.len() - 1) / QUAD)
+            ],
             jacobian: vec![0.0; plan.jacobian.recipe_offsets.len() - 1],
             plan,
             level: Level::detect(),
@@ -192,8 +203,19 @@ impl Kinetics {
     }
 
     fn merge(&mut self) {
-        merge(&self.plan.rhs, &self.k, &mut self.rhs);
-        merge(&self.plan.jacobian, &self.k, &mut self.jacobian);
+        let Plan {
+            rhs,
+            single,
+            jacobian,
+            ..
+        } = &*self.plan;
+        merge(&rhs.recipe_offsets, &rhs.recipe, &self.k, &mut self.rhs);
+        if let Some(plan) = single {
+            let coefficients = self.single.as_flattened_mut();
+            merge(&plan.recipe_offsets, &plan.recipe, &self.k, coefficients);
+        }
+        let (offsets, recipe) = (&jacobian.recipe_offsets, &jacobian.recipe);
+        merge(offsets, recipe, &self.k, &mut self.jacobian);
     }
 
     /// Number of species.
@@ -243,6 +265,11 @@ impl Kinetics {
     /// # Panics
     /// If a slice is shorter than [`dim`](Self::dim).
     pub fn rhs(&self, n: &[f64], dndt: &mut [f64]) {
+        if let Some(plan) = &self.plan.single {
+            return SLOTS.with_borrow_mut(|slots| {
+                evaluate_single(plan, &self.single, n, dndt, slots);
+            });
+        }
         let (n, out) = (n.as_chunks().0, dndt.as_chunks_mut().0);
         ONE.with_borrow_mut(|scratch| {
             evaluate::<[f64; 1], 1, _>(&self.plan.rhs, &self.rhs, n, out, scratch);

@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::single_plan::SinglePlan;
 use crate::network::Network;
 
 /// Terms held at a time; a reference to one is a `u8`, which needs no bounds check.
@@ -81,11 +82,11 @@ pub(crate) struct Closure {
 }
 
 /// A term to be placed: its factors, its coefficient as (reaction, weight), its signed outputs.
-struct Term {
-    factors: Vec<u32>,
-    recipe: Vec<(u32, f64)>,
-    plus: Vec<u32>,
-    minus: Vec<u32>,
+pub(crate) struct Term {
+    pub factors: Vec<u32>,
+    pub recipe: Vec<(u32, f64)>,
+    pub plus: Vec<u32>,
+    pub minus: Vec<u32>,
 }
 
 /// The two compiled sums and the structure of the Jacobian.
@@ -93,6 +94,8 @@ struct Term {
 pub(crate) struct Plan {
     pub species: usize,
     pub rhs: Sums,
+    /// The right-hand side of one state alone.
+    pub single: Option<SinglePlan>,
     pub jacobian: Sums,
     pub column_offsets: Vec<usize>,
     pub row_indices: Vec<usize>,
@@ -118,11 +121,13 @@ impl Plan {
             }
             rhs_terms.retain(|term| !(term.plus.is_empty() && term.minus.is_empty()));
         }
+        let single = SinglePlan::new(&rhs_terms, species, closure.clone());
         let mut rhs = Sums::compile(&rhs_terms, species, species);
         rhs.closure = closure;
         Self {
             species,
             rhs,
+            single,
             jacobian: Sums::compile(&jacobian_terms, species, row_indices.len()),
             column_offsets,
             row_indices,
