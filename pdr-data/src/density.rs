@@ -1,7 +1,7 @@
 //! Density input of 3D-PDR: a line of sight or a uniform cube, number density of hydrogen nuclei (cm⁻³) at positions (pc).
 
 use crate::{Error, text};
-use std::path::Path;
+use std::{io, path::Path};
 
 /// One line of sight: points on the x axis, the first one at the illuminated face.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +37,25 @@ fn row(line: &text::Line) -> Result<([f64; 3], f64), Error> {
     Ok((position, line.non_negative(3, "n_H [cm^-3]")?))
 }
 
+fn rows(out: &mut dyn io::Write, points: &[[f64; 3]], density: &[f64]) -> io::Result<()> {
+    for (p, n) in points.iter().zip(density) {
+        let fields = [p[0], p[1], p[2], *n].map(|v| text::scientific(v, 16, 8));
+        writeln!(out, "{}", fields.concat())?;
+    }
+    Ok(())
+}
+
+fn same(left: usize, right: usize) -> Result<(), Error> {
+    if left == right {
+        return Ok(());
+    }
+    Err(Error::Length {
+        what: "cells or points and their positions or densities",
+        left,
+        right,
+    })
+}
+
 impl DensityProfile {
     /// Reads a file of lines `x y z n_H`, `.gz` too.
     ///
@@ -52,6 +71,7 @@ impl DensityProfile {
     /// # Errors
     /// As [`DensityProfile::read`].
     pub fn parse(source: &str, file: &str) -> Result<Self, Error> {
+        text::check_end(source, file)?;
         let rows = text::lines(source, file)
             .map(|l| row(&l))
             .collect::<Result<Vec<_>, _>>()?;
@@ -64,6 +84,17 @@ impl DensityProfile {
         }
         let (points_pc, density) = rows.into_iter().unzip();
         Ok(Self { points_pc, density })
+    }
+
+    /// Writes the profile as 3D-PDR reads it (eight digits), under a temporary name until complete.
+    ///
+    /// # Errors
+    /// The file cannot be written, or positions and densities differ in number.
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        same(self.points_pc.len(), self.density.len())?;
+        crate::atomic::write(path.as_ref(), |out| {
+            rows(out, &self.points_pc, &self.density)
+        })
     }
 
     /// x of each point (pc).
@@ -88,6 +119,7 @@ impl DensityCube {
     /// # Errors
     /// As [`DensityCube::read`].
     pub fn parse(source: &str, file: &str) -> Result<Self, Error> {
+        text::check_end(source, file)?;
         let mut lines = text::lines(source, file);
         let mut head = |what: &str| {
             lines.next().ok_or_else(|| Error::RowCount {
@@ -132,6 +164,23 @@ impl DensityCube {
             box_pc,
             centres_pc,
             density,
+        })
+    }
+
+    /// Writes the cube as 3D-PDR reads it (eight digits), under a temporary name until complete.
+    ///
+    /// # Errors
+    /// The file cannot be written, or there is not a centre and a density for every cell.
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let cells = self.cells.iter().product();
+        same(cells, self.centres_pc.len())?;
+        same(cells, self.density.len())?;
+        crate::atomic::write(path.as_ref(), |out| {
+            let [nx, ny, nz] = self.cells;
+            writeln!(out, "{nx:>12}{ny:>12}{nz:>12}")?;
+            let extent = self.box_pc.map(|e| text::scientific(e, 16, 8));
+            writeln!(out, "{}", extent.concat())?;
+            rows(out, &self.centres_pc, &self.density)
         })
     }
 

@@ -39,6 +39,16 @@ pub enum Error {
         /// What should stand there.
         expected: String,
     },
+    /// The last line is not ended.
+    #[error("{file}:{line}: cut in mid-line: ends with `{found}` and no line break")]
+    Cut {
+        /// Name of the file.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// The last characters.
+        found: String,
+    },
     /// The file has too few or too many rows.
     #[error("{file}: {found} rows of data, expected {expected}")]
     RowCount {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod atomic;
 pub mod column;
 pub mod cube;
 pub mod density;
@@ -8,7 +9,7 @@ pub mod fin;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
 pub mod inspect;
-pub mod output;
+pub mod rays;
 pub mod sightline;
 pub mod species;
 pub mod table;

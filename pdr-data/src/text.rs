@@ -22,6 +22,47 @@ pub(crate) fn read(path: &Path) -> Result<String, Error> {
     Ok(text)
 }
 
+/// As [`read`], and refuses a text whose last line is not ended: it was cut, and its last number may be another one.
+pub(crate) fn read_whole(path: &Path) -> Result<String, Error> {
+    let text = read(path)?;
+    check_end(&text, &path.display().to_string())?;
+    Ok(text)
+}
+
+/// Refuses a text whose last line is not ended.
+pub(crate) fn check_end(text: &str, file: &str) -> Result<(), Error> {
+    if text.is_empty() || text.ends_with('\n') {
+        return Ok(());
+    }
+    let last = text.lines().last().unwrap_or("");
+    Err(Error::Cut {
+        file: file.to_string(),
+        line: text.lines().count(),
+        found: last
+            .chars()
+            .rev()
+            .take(20)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect(),
+    })
+}
+
+/// A number as Fortran's `ESw.d` writes it: three digits of exponent take the place of the letter.
+pub(crate) fn scientific(value: f64, width: usize, digits: usize) -> String {
+    let plain = format!("{value:.digits$e}");
+    let text = match plain.split_once('e') {
+        Some((mantissa, exponent)) => match exponent.parse::<i32>() {
+            Ok(e) if e.abs() < 100 => format!("{mantissa}E{e:+03}"),
+            Ok(e) => format!("{mantissa}{e:+04}"),
+            Err(_) => plain,
+        },
+        None => plain,
+    };
+    format!("{text:>width$}")
+}
+
 /// One line of blank-separated fields.
 pub(crate) struct Line<'a> {
     pub file: &'a str,
@@ -116,7 +157,7 @@ fn parse_fortran(field: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_fortran;
+    use super::{parse_fortran, scientific};
     use proptest::prelude::*;
 
     #[test]
@@ -129,7 +170,21 @@ mod tests {
         assert_eq!(parse_fortran(""), None);
     }
 
+    #[test]
+    fn numbers_as_fortran_writes_them() {
+        assert_eq!(scientific(94.611672, 15, 7), "  9.4611672E+01");
+        assert_eq!(scientific(0.0, 15, 7), "  0.0000000E+00");
+        assert_eq!(scientific(1e-105, 15, 7), "  1.0000000-105");
+        assert_eq!(scientific(-4.2467684e-25, 15, 7), " -4.2467684E-25");
+        assert_eq!(scientific(1e-16, 11, 3), "  1.000E-16");
+    }
+
     proptest! {
+        #[test]
+        fn what_is_written_is_read(v in prop::num::f64::NORMAL) {
+            prop_assert_eq!(parse_fortran(scientific(v, 30, 17).trim()), Some(v));
+        }
+
         #[test]
         fn every_number_survives(v in prop::num::f64::NORMAL) {
             prop_assert_eq!(parse_fortran(&format!("{v:e}")), Some(v));

@@ -1,5 +1,11 @@
 //! The text files 3D-PDR writes (`.fin`), read and written.
 
+pub mod pdr;
+mod run;
+pub mod terms;
+
+pub use run::{LineRun, Run};
+
 /// Heating terms of `.heat.fin` (erg cm⁻³ s⁻¹), in the order of its columns. `photoelectric_TH85` is always 0 and
 /// `photoelectric_WD01` is not in the total.
 pub const HEATING: [&str; 12] = [

@@ -40,3 +40,8 @@ pub fn usual(kind: &str, count: usize) -> Vec<String> {
         .chain(terms)
         .collect()
 }
+
+/// The attribute that names these columns; all but the place are rates (erg cm⁻³ s⁻¹).
+pub(super) fn attribute(names: &[String]) -> String {
+    format!("{} [erg cm-3 s-1]", names.join(" "))
+}

@@ -2,8 +2,15 @@
 
 mod columns;
 mod cube;
+mod cube_writer;
 mod grid;
+mod grid_writer;
+mod packed;
 mod store;
+mod writer;
 
 pub use cube::{cube_groups, read_cube};
+pub use cube_writer::write_cubes;
 pub use grid::{GridFile, Model, OnUnreadable, Parameters, Tally};
+pub use grid_writer::GridWriter;
+pub use packed::{PackedFile, PackedWriter, RayOrigin};

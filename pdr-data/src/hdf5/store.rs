@@ -139,6 +139,45 @@ impl Reader {
         }
     }
 
+    /// Number of rows of a dataset whose elements are rows of `columns` numbers in single precision.
+    pub fn row_count(&self, name: &str, columns: usize) -> Result<usize, Error> {
+        let shape = self.shape(name)?;
+        let dataset = self.file.dataset(name).map_err(|e| self.damaged(name, e))?;
+        let size = dataset.element_size().map_err(|e| self.damaged(name, e))?;
+        let &[rows] = shape.as_slice() else {
+            return Err(self.shape_error(name, &shape, "one dimension of rows"));
+        };
+        if size != 4 * columns as u64 {
+            let text = format!("rows of {size} bytes, expected {columns} numbers of 4");
+            return Err(self.damaged(name, text));
+        }
+        Ok(rows)
+    }
+
+    /// Some rows of such a dataset; only the chunks they lie in are read.
+    pub fn row_values(
+        &self,
+        name: &str,
+        start: usize,
+        count: usize,
+        columns: usize,
+    ) -> Result<Vec<f64>, Error> {
+        self.elements(name, &[count as u64, columns as u64])?;
+        let dataset = self.file.dataset(name).map_err(|e| self.damaged(name, e))?;
+        let raw = dataset
+            .read_raw_rows(start as u64, count as u64)
+            .map_err(|e| self.damaged(name, e))?;
+        let (words, rest) = raw.as_chunks::<4>();
+        if words.len() != count * columns || !rest.is_empty() {
+            let text = format!("{} bytes for {count} rows of {columns}", raw.len());
+            return Err(self.damaged(name, text));
+        }
+        Ok(words
+            .iter()
+            .map(|w| f64::from(f32::from_le_bytes(*w)))
+            .collect())
+    }
+
     fn elements(&self, name: &str, shape: &[u64]) -> Result<u64, Error> {
         shape
             .iter()
