@@ -129,14 +129,14 @@ fn ring(pixel: usize, side: usize) -> Direction {
     let cap = 2 * side * (side - 1);
     let total = 12 * side * side;
     if pixel < cap {
-        let ring = (1 + (1 + 2 * pixel).isqrt()) / 2;
+        let ring = (1 + 2 * pixel).isqrt().div_ceil(2);
         centre(ring, pixel + 1 - 2 * ring * (ring - 1), side)
     } else if pixel < total - cap {
         let (row, index) = ((pixel - cap) / (4 * side), (pixel - cap) % (4 * side));
         centre(row + side, index + 1, side)
     } else {
         let from_south = total - pixel;
-        let ring = (1 + (2 * from_south - 1).isqrt()) / 2;
+        let ring = (2 * from_south - 1).isqrt().div_ceil(2);
         let index = 4 * ring + 1 - (from_south - 2 * ring * (ring - 1));
         centre(4 * side - ring, index, side)
     }
