@@ -28,7 +28,7 @@ mod steady;
 mod sums;
 mod system;
 
-pub use adjoint::{Outcome, Rollout};
+pub use adjoint::{LaneTimes, Outcome, Rollout};
 pub use batch::{BatchResults, Watch, solve_batch, solve_lanes};
 pub use controller::Controller;
 pub use dense::DenseOutput;

@@ -3,7 +3,7 @@ mod reverse;
 mod rollout;
 mod tape;
 
-pub use rollout::{Outcome, Rollout};
+pub use rollout::{LaneTimes, Outcome, Rollout};
 
 use crate::Scalar;
 use crate::linalg::LinearSolver;

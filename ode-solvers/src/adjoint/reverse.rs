@@ -77,8 +77,10 @@ impl<T: Scalar, const W: usize> Reverse<T, W> {
             accumulate(&mut self.end, &self.product);
         }
         accumulate(y0_bar, &self.end);
-        if tape.times.first() == Some(&tape.t0) {
-            accumulate(y0_bar, &output_bar[..n]);
+        for l in (0..W).filter(|&l| tape.starts_with_output(l)) {
+            for (to, from) in y0_bar.iter_mut().zip(&output_bar[..n]) {
+                to[l] += from[l];
+            }
         }
         Ok(())
     }
@@ -99,7 +101,7 @@ impl<T: Scalar, const W: usize> Reverse<T, W> {
             let (mut inside, mut at_end) = ([false; W], [false; W]);
             for l in 0..W {
                 if next[l] < ends[l].1 {
-                    let time = tape.times[next[l]];
+                    let time = tape.time(l, next[l]);
                     at_end[l] = time == ends[l].0;
                     inside[l] = !at_end[l];
                     theta[l] = (time - tape.t[row][l]) / tape.h[row][l];

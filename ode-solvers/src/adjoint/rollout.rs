@@ -64,6 +64,17 @@ pub struct Rollout<T: Scalar, const W: usize = 1, M: Method<T, W> = Tsit5> {
     checkpointed: bool,
 }
 
+/// Where one lane of [`Rollout::forward_each`] begins and ends, what it reports and where its steps must end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LaneTimes<'a, T> {
+    /// From and to; an empty span is over at once.
+    pub span: (T, T),
+    /// Output times, as in [`Options::outputs`].
+    pub outputs: &'a [T],
+    /// Times at which a step must end, as in [`Options::stops`].
+    pub stops: &'a [T],
+}
+
 /// What became of the lanes of a [`Rollout::forward`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome<const W: usize> {
@@ -134,6 +145,46 @@ where
     {
         let dim = system.dim();
         options.check(dim, span)?;
+        self.run(system, [span; W], None, y0, options, outputs)
+    }
+
+    /// [`Rollout::forward`] with a span, output times and stops of its own for every lane; those of `options` are not looked at. `outputs` holds dim × the
+    /// largest number of output times; what lies beyond a lane's own is not written, and in [`Rollout::backward`] not read.
+    ///
+    /// # Errors
+    /// As [`Rollout::forward`].
+    pub fn forward_each<S: LaneSystem<T, W>>(
+        &mut self,
+        system: &mut S,
+        lanes: &[LaneTimes<'_, T>; W],
+        y0: &[[T; W]],
+        options: &Options<T>,
+        outputs: &mut [[T; W]],
+    ) -> Result<Outcome<W>, SolveError>
+    where
+        M::Stepper: Stepper<T, S, W>,
+    {
+        let dim = system.dim();
+        for lane in lanes {
+            options.check_with(dim, lane.span, lane.outputs, lane.stops)?;
+        }
+        let spans = std::array::from_fn(|l| lanes[l].span);
+        self.run(system, spans, Some(lanes), y0, options, outputs)
+    }
+
+    fn run<S: LaneSystem<T, W>>(
+        &mut self,
+        system: &mut S,
+        spans: [(T, T); W],
+        own: Option<&[LaneTimes<'_, T>; W]>,
+        y0: &[[T; W]],
+        options: &Options<T>,
+        outputs: &mut [[T; W]],
+    ) -> Result<Outcome<W>, SolveError>
+    where
+        M::Stepper: Stepper<T, S, W>,
+    {
+        let dim = system.dim();
         for (name, count) in [
             (
                 "number of invariants of a rollout",
@@ -157,10 +208,20 @@ where
                 });
             }
         }
-        let times = options.output_times();
+        let (shared, lists) = match own {
+            None => (options.output_times(), &[][..]),
+            Some(lanes) => (&[][..], &lanes[..]),
+        };
+        self.tape.start(
+            dim,
+            spans.map(|span| span.0),
+            shared,
+            lists.iter().map(|lane| lane.outputs),
+            self.checkpointed,
+        );
         let lengths = [
             ("the initial state", dim, y0.len()),
-            ("the outputs", dim * times.len(), outputs.len()),
+            ("the outputs", dim * self.tape.output_count(), outputs.len()),
         ];
         for (what, expected, found) in lengths {
             if expected != found {
@@ -182,10 +243,10 @@ where
                 .map_or(f64::NAN, |y| y.as_f64());
             return Err(SolveError::InitialState { component, value });
         }
-        self.tape.start(dim, span.0, times, self.checkpointed);
         let mut client = Recorder {
             tape: &mut self.tape,
-            span,
+            spans,
+            own,
             y0,
             started: [false; W],
             outputs,
@@ -286,7 +347,8 @@ where
 /// The loop's client: writes outputs, keeps steps.
 struct Recorder<'r, T, const W: usize> {
     tape: &'r mut Tape<T, W>,
-    span: (T, T),
+    spans: [(T, T); W],
+    own: Option<&'r [LaneTimes<'r, T>; W]>,
     y0: &'r [[T; W]],
     started: [bool; W],
     outputs: &'r mut [[T; W]],
@@ -304,9 +366,23 @@ impl<T: Scalar, P: Recorded<T, W>, const W: usize> Client<T, P, W> for Recorder<
         }
         Some(Start {
             model: lane,
-            t0: self.span.0,
-            t1: self.span.1,
+            t0: self.spans[lane].0,
+            t1: self.spans[lane].1,
         })
+    }
+
+    #[inline(always)]
+    fn output_time(&self, lane: usize, index: usize, _shared: &[T]) -> Option<T> {
+        self.tape.output_times(lane).get(index).copied()
+    }
+
+    fn takes_steps(&self) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn stops<'a>(&'a self, lane: usize, shared: &'a [T]) -> &'a [T] {
+        self.own.map_or(shared, |lanes| lanes[lane].stops)
     }
 
     #[inline(always)]
@@ -345,7 +421,7 @@ impl<T: Scalar, P: Recorded<T, W>, const W: usize> Client<T, P, W> for Recorder<
             let reached = &self.outputs[..done * y.len()];
             let solution = Solution {
                 dim: y.len(),
-                t: self.tape.output_times()[..done].to_vec(),
+                t: self.tape.output_times(lane)[..done].to_vec(),
                 y: reached.iter().map(|y| y[lane]).collect(),
                 t_end: t,
                 y_end: y.iter().map(|y| y[lane]).collect(),
@@ -353,7 +429,8 @@ impl<T: Scalar, P: Recorded<T, W>, const W: usize> Client<T, P, W> for Recorder<
                 ..Solution::default()
             };
             self.outcome.failures[lane] = Some(failure_to_error(failure, &solution, self.limit));
-            for out in &mut self.outputs[done * y.len()..] {
+            let asked = self.tape.output_times(lane).len();
+            for out in &mut self.outputs[done * y.len()..asked * y.len()] {
                 out[lane] = T::nan();
             }
         }

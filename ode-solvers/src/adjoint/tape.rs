@@ -15,8 +15,11 @@ pub(crate) struct Tape<T, const W: usize> {
     steps: [usize; W],
     /// Outputs delivered so far, per lane.
     outputs: [usize; W],
-    pub times: Vec<T>,
-    pub t0: T,
+    /// Output times: one list for all lanes, or each lane's own behind one another.
+    times: Vec<T>,
+    /// Where a lane's own begin, and how many they are.
+    lists: [(usize, usize); W],
+    t0: [T; W],
     pub t: Vec<[T; W]>,
     pub h: Vec<[T; W]>,
     /// First output of the step.
@@ -41,7 +44,8 @@ impl<T: Scalar, const W: usize> Tape<T, W> {
             steps: [0; W],
             outputs: [0; W],
             times: Vec::new(),
-            t0: T::zero(),
+            lists: [(0, 0); W],
+            t0: [T::zero(); W],
             t: Vec::new(),
             h: Vec::new(),
             first_output: Vec::new(),
@@ -57,13 +61,27 @@ impl<T: Scalar, const W: usize> Tape<T, W> {
     }
 
     /// Forgets the steps, keeps the memory.
-    pub fn start(&mut self, dim: usize, t0: T, times: &[T], checkpointed: bool) {
+    pub fn start<'a>(
+        &mut self,
+        dim: usize,
+        t0: [T; W],
+        shared: &[T],
+        own: impl Iterator<Item = &'a [T]>,
+        checkpointed: bool,
+    ) where
+        T: 'a,
+    {
         self.dim = dim;
         self.steps = [0; W];
         self.outputs = [0; W];
         self.t0 = t0;
         self.times.clear();
-        self.times.extend_from_slice(times);
+        self.times.extend_from_slice(shared);
+        self.lists = [(0, shared.len()); W];
+        for (list, times) in self.lists.iter_mut().zip(own) {
+            *list = (self.times.len(), times.len());
+            self.times.extend_from_slice(times);
+        }
         self.t.clear();
         self.h.clear();
         self.first_output.clear();
@@ -80,12 +98,26 @@ impl<T: Scalar, const W: usize> Tape<T, W> {
         self.dim
     }
 
-    pub fn output_times(&self) -> &[T] {
-        &self.times
+    /// Output times of a lane.
+    pub fn output_times(&self, lane: usize) -> &[T] {
+        let (first, count) = self.lists[lane];
+        &self.times[first..first + count]
     }
 
+    /// Time of an output of a lane.
+    #[inline(always)]
+    pub fn time(&self, lane: usize, index: usize) -> T {
+        self.times[self.lists[lane].0 + index]
+    }
+
+    /// Whether the first output of a lane is its initial state.
+    pub fn starts_with_output(&self, lane: usize) -> bool {
+        self.output_times(lane).first() == Some(&self.t0[lane])
+    }
+
+    /// Outputs of the lane that has most.
     pub fn output_count(&self) -> usize {
-        self.times.len()
+        self.lists.iter().map(|l| l.1).max().unwrap_or(0)
     }
 
     pub fn end(&self) -> &[[T; W]] {

@@ -1,5 +1,5 @@
 //! Before an attempt: slopes of new states, first steps of new models, steps held within their limits.
-use super::Engine;
+use super::{Client, Engine};
 use crate::controller::{Control, first_guess, first_step};
 use crate::methods::Stepper;
 use crate::{LaneSystem, Options, Scalar};
@@ -90,7 +90,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
 
     /// No step beyond the end of the span or the longest step allowed.
     #[inline(always)]
-    pub(super) fn clamp_steps(&mut self, options: &Options<T>) {
+    pub(super) fn clamp_steps<Q: Client<T, P, W>>(&mut self, options: &Options<T>, client: &Q) {
         for l in 0..W {
             let lane = &self.lanes[l];
             if !lane.active {
@@ -101,8 +101,9 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             {
                 self.h[l] = most * lane.direction;
             }
-            if !options.stops.is_empty() {
-                self.look_ahead(l, &options.stops);
+            let stops = client.stops(l, &options.stops);
+            if !stops.is_empty() {
+                self.look_ahead(l, stops);
             }
             let left = self.lanes[l].ahead - self.t[l];
             // A hair's breadth left over would cost a step of its own.

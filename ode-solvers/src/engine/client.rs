@@ -21,9 +21,23 @@ pub(crate) enum Failure<T> {
 }
 
 /// Who feeds the loop with models and takes what comes out.
-pub(crate) trait Client<T, P, const W: usize> {
+pub(crate) trait Client<T: Copy, P, const W: usize> {
     /// The next model, its initial state written into `y` at `lane`; `None` when the queue is empty.
     fn next(&mut self, lane: usize, y: &mut [[T; W]]) -> Option<Start<T>>;
+    /// The time of output `index` of a lane; `shared` are those of the options.
+    #[inline(always)]
+    fn output_time(&self, _lane: usize, index: usize, shared: &[T]) -> Option<T> {
+        shared.get(index).copied()
+    }
+    /// Whether the ends of all steps are outputs where the options name no times.
+    fn takes_steps(&self) -> bool {
+        true
+    }
+    /// Times at which a step of this lane must end; `shared` are those of the options.
+    #[inline(always)]
+    fn stops<'a>(&'a self, _lane: usize, shared: &'a [T]) -> &'a [T] {
+        shared
+    }
     /// Output `index` of a lane, at time t.
     fn output(&mut self, lane: usize, index: usize, t: T, y: &[[T; W]]);
     /// Event `event` happened in a lane, at time t.

@@ -105,8 +105,10 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
                 ..Lane::idle()
             };
             let first = match &options.outputs {
-                Outputs::Steps => Some(t0),
-                Outputs::Times(times) => times.first().copied().filter(|&t| t == t0),
+                Outputs::Steps if client.takes_steps() => Some(t0),
+                _ => client
+                    .output_time(lane, 0, options.output_times())
+                    .filter(|&t| t == t0),
             };
             if let Some(t) = first {
                 client.output(lane, 0, t, &self.y);

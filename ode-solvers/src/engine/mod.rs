@@ -170,7 +170,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
                 return Ok(());
             }
             self.begin(system, options, &control);
-            self.clamp_steps(options);
+            self.clamp_steps(options, client);
             let singular = self.stepper.attempt(
                 system,
                 &self.t,

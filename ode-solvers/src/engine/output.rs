@@ -16,6 +16,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         Q: Client<T, P, W>,
     {
         let times = match &options.outputs {
+            Outputs::Steps if !client.takes_steps() => &[],
             Outputs::Steps => {
                 for l in 0..W {
                     if accepted[l] {
@@ -30,7 +31,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
                 }
                 return;
             }
-            Outputs::Times(times) => times,
+            Outputs::Times(times) => &times[..],
         };
         let ends: [T; W] = std::array::from_fn(|l| self.end_of_step(l));
         loop {
@@ -39,7 +40,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             for l in 0..W {
                 let lane = &self.lanes[l];
                 if accepted[l]
-                    && let Some(&t) = times.get(lane.next_output)
+                    && let Some(t) = client.output_time(l, lane.next_output, times)
                     && (ends[l] - t) * lane.direction >= T::zero()
                 {
                     theta[l] = (t - self.t[l]) / self.h[l];

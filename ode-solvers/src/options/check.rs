@@ -5,6 +5,17 @@ use crate::{Scalar, SolveError};
 impl<T: Scalar> Options<T> {
     /// Refuses values out of range, for a system of `dim` components over `span`.
     pub(crate) fn check(&self, dim: usize, span: (T, T)) -> Result<(), SolveError> {
+        self.check_with(dim, span, self.output_times(), &self.stops)
+    }
+
+    /// [`Options::check`] with other output times and stops than its own.
+    pub(crate) fn check_with(
+        &self,
+        dim: usize,
+        span: (T, T),
+        outputs: &[T],
+        stops: &[T],
+    ) -> Result<(), SolveError> {
         let invalid = |name, value: T, expected| {
             Err(SolveError::InvalidOption {
                 name,
@@ -45,8 +56,8 @@ impl<T: Scalar> Options<T> {
             controller.check()?;
         }
         self.events.iter().try_for_each(crate::Event::check)?;
-        self.check_stops(span)?;
-        self.check_outputs(span)
+        check_stops(stops, span)?;
+        check_outputs(outputs, span)
     }
 
     fn check_tolerances(&self, dim: usize) -> Result<(), SolveError> {
@@ -138,42 +149,42 @@ impl<T: Scalar> Options<T> {
         }
         Ok(())
     }
+}
 
-    fn check_stops(&self, (t0, t1): (T, T)) -> Result<(), SolveError> {
-        let direction = if t1 < t0 { -T::one() } else { T::one() };
-        let rising = |pair: &[T]| (pair[1] - pair[0]) * direction > T::zero();
-        let finite = |t: &T| t.is_finite();
-        let bad = self.stops.iter().position(|t| !finite(t)).or_else(|| {
-            self.stops
-                .windows(2)
-                .position(|pair| !rising(pair))
-                .map(|i| i + 1)
-        });
-        match bad {
-            Some(index) => Err(SolveError::InvalidStop {
+fn check_stops<T: Scalar>(stops: &[T], (t0, t1): (T, T)) -> Result<(), SolveError> {
+    let direction = if t1 < t0 { -T::one() } else { T::one() };
+    let rising = |pair: &[T]| (pair[1] - pair[0]) * direction > T::zero();
+    let finite = |t: &T| t.is_finite();
+    let bad = stops.iter().position(|t| !finite(t)).or_else(|| {
+        stops
+            .windows(2)
+            .position(|pair| !rising(pair))
+            .map(|i| i + 1)
+    });
+    match bad {
+        Some(index) => Err(SolveError::InvalidStop {
+            index,
+            t: stops[index].as_f64(),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn check_outputs<T: Scalar>(times: &[T], (t0, t1): (T, T)) -> Result<(), SolveError> {
+    let direction = if t1 < t0 { -T::one() } else { T::one() };
+    let mut previous = None;
+    for (index, &t) in times.iter().enumerate() {
+        let inside = (t - t0) * direction >= T::zero() && (t1 - t) * direction >= T::zero();
+        let rising = previous.is_none_or(|p| (t - p) * direction > T::zero());
+        if !(inside && rising) {
+            return Err(SolveError::InvalidOutput {
                 index,
-                t: self.stops[index].as_f64(),
-            }),
-            None => Ok(()),
+                t: t.as_f64(),
+                t0: t0.as_f64(),
+                t1: t1.as_f64(),
+            });
         }
+        previous = Some(t);
     }
-
-    fn check_outputs(&self, (t0, t1): (T, T)) -> Result<(), SolveError> {
-        let direction = if t1 < t0 { -T::one() } else { T::one() };
-        let mut previous = None;
-        for (index, &t) in self.output_times().iter().enumerate() {
-            let inside = (t - t0) * direction >= T::zero() && (t1 - t) * direction >= T::zero();
-            let rising = previous.is_none_or(|p| (t - p) * direction > T::zero());
-            if !(inside && rising) {
-                return Err(SolveError::InvalidOutput {
-                    index,
-                    t: t.as_f64(),
-                    t0: t0.as_f64(),
-                    t1: t1.as_f64(),
-                });
-            }
-            previous = Some(t);
-        }
-        Ok(())
-    }
+    Ok(())
 }
