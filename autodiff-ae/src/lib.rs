@@ -3,6 +3,7 @@
 mod activation;
 mod autoencoder;
 mod batch;
+mod block_pass;
 #[cfg(feature = "dfdx")]
 pub mod bridge;
 mod buffer;
@@ -26,6 +27,7 @@ pub mod train;
 pub use activation::Activation;
 pub use autoencoder::Autoencoder;
 pub use batch::{Batch, LANES, lane_sum};
+pub use block_pass::BlockPass;
 pub use checkpoint::Checkpoint;
 pub use device::{CpuDevice, Device};
 pub use dynamics::LatentDynamics;

@@ -35,6 +35,16 @@ impl<T: Scalar> Weights<T> {
         }
     }
 
+    /// W of every layer.
+    pub fn forward(&self) -> &[Panels<T>] {
+        &self.forward
+    }
+
+    /// Wᵀ of every layer.
+    pub fn reverse(&self) -> &[Panels<T>] {
+        &self.reverse
+    }
+
     /// Takes over the current parameters; `reverse` where a reverse pass follows.
     pub fn pack(&mut self, mlp: &Mlp, params: &[T], reverse: bool) {
         for (layer, panels) in mlp.layers().iter().zip(&mut self.forward) {
