@@ -2,6 +2,8 @@
 //!
 //! `cargo bench -p benches` runs all; `cargo bench -p benches --bench kinetics` one of them.
 
+pub mod rays;
+
 use chem_network::{Environment, Kinetics, Network, embedded, sampling::Distribution};
 
 /// Conditions of Grassi et al. 2021: T = 50 K, ζ = 1e-16 s⁻¹.

@@ -1,5 +1,6 @@
 //! What a training of a ray surrogate is told, as data: a TOML text names what differs from the defaults.
 
+use super::node::NodeConfig;
 use super::scaling::ScalingRule;
 use super::series::Quantity;
 use super::split::SplitRule;
@@ -16,6 +17,8 @@ pub enum Family {
     Pointwise,
     /// A network of a cell's density and of the extinctions of its rays, whatever their order and number.
     Cell,
+    /// A latent neural ODE along the ray (Vermariën et al. 2025).
+    Node,
 }
 
 impl Family {
@@ -24,6 +27,7 @@ impl Family {
         match self {
             Self::Pointwise => "pointwise",
             Self::Cell => "cell",
+            Self::Node => "node",
         }
     }
 }
@@ -159,6 +163,8 @@ pub struct RayConfig {
     pub pointwise: PointConfig,
     /// Family `cell`.
     pub cell: PointConfig,
+    /// Family `node`.
+    pub node: NodeConfig,
 }
 
 impl Default for RayConfig {
@@ -201,6 +207,7 @@ impl Default for RayConfig {
             scaling: ScalingRule::default(),
             pointwise,
             cell,
+            node: NodeConfig::default(),
         }
     }
 }
@@ -262,6 +269,7 @@ impl RayConfig {
         match self.family {
             Family::Pointwise => self.pointwise.validate(),
             Family::Cell => self.cell.validate(),
+            Family::Node => self.node.validate(),
         }
     }
 }

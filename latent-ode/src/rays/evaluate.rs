@@ -36,7 +36,10 @@ pub fn evaluate_rays(
     same_species(model, source.species())?;
     let found = source.quantities();
     judge(source, members, |series| {
-        Ok((model.predict(series, found)?, model.reconstruct(series)?))
+        Ok((
+            model.predict(series, found)?,
+            model.reconstruct(series, found)?,
+        ))
     })
 }
 

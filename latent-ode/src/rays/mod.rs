@@ -8,6 +8,7 @@ mod control;
 mod evaluate;
 mod model;
 mod moments;
+mod node;
 mod point;
 mod scaling;
 mod series;
@@ -22,6 +23,7 @@ pub use config::{Family, Inputs, PointConfig, PointLoss, Precision, RayConfig};
 pub use control::RayControl;
 pub use evaluate::{RayEvaluation, evaluate_baseline, evaluate_cells, evaluate_rays};
 pub use model::{RayDescription, RayModel, RayPrediction};
+pub use node::{DrivenBy, FeatureSet, LossWeight, NodeConfig, NodeSolver, NodeStage, SolverMethod};
 pub use point::Cells;
 pub use scaling::{
     ABUNDANCE_OFFSET, EXTINCTION_OFFSET, LogScaling, Pooling, ScaledSeries, ScalingRule,

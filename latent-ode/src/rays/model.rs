@@ -1,6 +1,7 @@
 //! A trained ray surrogate: one file with everything needed to predict, and to tell which data it has not seen.
 
 use super::config::{Family, Inputs, RayConfig};
+use super::node::NodeNet;
 use super::point::{CELL_FEATURES, Cells, PointNet, features};
 use super::series::{Quantity, Series};
 use super::split::{Split, SplitRule};
@@ -40,6 +41,7 @@ pub struct RayDescription {
 pub(super) enum Body {
     Pointwise(PointNet),
     Cell(PointNet),
+    Node(Box<NodeNet>),
 }
 
 /// A surrogate along rays or for cells.
@@ -81,7 +83,7 @@ impl RayModel {
     pub fn inputs(&self) -> Inputs {
         match self.body {
             Body::Cell(_) => Inputs::Standalone,
-            Body::Pointwise(_) => self.description.config.inputs,
+            Body::Pointwise(_) | Body::Node(_) => self.description.config.inputs,
         }
     }
 
@@ -89,6 +91,7 @@ impl RayModel {
     pub fn parameters(&self) -> usize {
         match &self.body {
             Body::Pointwise(net) | Body::Cell(net) => net.parameters(),
+            Body::Node(net) => net.parameters(),
         }
     }
 
@@ -127,6 +130,7 @@ impl RayModel {
     ) -> Result<Vec<RayPrediction>, Error> {
         match &self.body {
             Body::Pointwise(net) => self.predict_points(net, series, found),
+            Body::Node(net) => net.predict(series, found),
             Body::Cell(_) => Err(Error::Option {
                 name: "family",
                 value: "cell".into(),
@@ -139,9 +143,14 @@ impl RayModel {
     ///
     /// # Errors
     /// What the pass runs into.
-    pub fn reconstruct(&self, _series: &[Series]) -> Result<Option<Vec<RayPrediction>>, Error> {
+    pub fn reconstruct(
+        &self,
+        series: &[Series],
+        found: &[Quantity],
+    ) -> Result<Option<Vec<RayPrediction>>, Error> {
         match &self.body {
             Body::Pointwise(_) | Body::Cell(_) => Ok(None),
+            Body::Node(net) => net.reconstruct(series, found),
         }
     }
 
@@ -221,6 +230,7 @@ impl RayModel {
         );
         match &self.body {
             Body::Pointwise(net) | Body::Cell(net) => net.store(&mut file)?,
+            Body::Node(net) => net.store(&mut file)?,
         }
         Ok(file.save(path)?)
     }
@@ -249,6 +259,12 @@ impl RayModel {
                 let features = features::width(inputs);
                 Body::Pointwise(PointNet::load(&file, path, features, outputs)?)
             }
+            Family::Node => Body::Node(Box::new(NodeNet::load(
+                &file,
+                path,
+                &description.config,
+                species,
+            )?)),
             Family::Cell => Body::Cell(PointNet::load(&file, path, CELL_FEATURES, species + 1)?),
         };
         Ok(Self { description, body })

@@ -3,6 +3,7 @@
 use super::config::{Family, RayConfig};
 use super::control::RayControl;
 use super::model::{Body, RayDescription, RayModel};
+use super::node::train_node;
 use super::point::{Cells, PointNet, train_cells, train_rays};
 use super::series::SeriesSource;
 use crate::Error;
@@ -41,6 +42,12 @@ pub fn train_on_rays(
                 outcome,
                 progress,
             ))
+        }
+        Family::Node => {
+            let (net, outcome, progress) = train_node(source, &split, config, control)?;
+            let parts = (source.species(), source.len(), data);
+            let body = Body::Node(Box::new(net));
+            Ok(finish(parts, config, body, outcome, progress))
         }
         Family::Cell => Err(Error::Option {
             name: "family",

@@ -9,7 +9,8 @@ mod train;
 
 pub use cell::Cells;
 pub(super) use cell::WIDTH as CELL_FEATURES;
-pub(super) use network::PointNet;
+pub(super) use network::{Affine, PointNet};
+pub(super) use objective::penalty;
 pub(super) use train::{train_cells, train_rays};
 
 use crate::Error;

@@ -51,7 +51,8 @@ impl<T: Scalar> Worker<T> {
 const JUDGED: usize = 4096;
 
 /// Value and derivative at a residual.
-fn penalty<T: Scalar>(loss: PointLoss, r: T) -> (T, T) {
+#[inline(always)]
+pub fn penalty<T: Scalar>(loss: PointLoss, r: T) -> (T, T) {
     let sign = |r: T| {
         if r > T::zero() {
             T::one()
