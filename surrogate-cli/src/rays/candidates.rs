@@ -4,8 +4,7 @@ use super::data::Data;
 use crate::error::Error;
 use clap::ValueEnum;
 use latent_ode::rays::{
-    Family, Inputs, PointConfig, RayConfig, RayControl, RayTrained, SplitRule, train_on_cells,
-    train_on_rays,
+    Family, Inputs, RayConfig, RayControl, RayTrained, SplitRule, train_on_cells, train_on_rays,
 };
 
 /// `--family`.
@@ -15,6 +14,8 @@ pub enum FamilyChoice {
     Pointwise,
     /// For solved cubes: a network of a cell's density and of the extinctions of its rays.
     Cell,
+    /// A latent neural ODE along the ray.
+    Node,
     /// Every family the data allow, within --budget; the best on validation is kept.
     Auto,
 }
@@ -73,6 +74,7 @@ pub fn choose(wishes: &Wishes<'_>, data: &Data) -> Result<Vec<Candidate>, Error>
     match wishes.family {
         Some(FamilyChoice::Pointwise) => config.family = Family::Pointwise,
         Some(FamilyChoice::Cell) => config.family = Family::Cell,
+        Some(FamilyChoice::Node) => config.family = Family::Node,
         Some(FamilyChoice::Auto) | None if cube && !named => config.family = Family::Cell,
         Some(FamilyChoice::Auto) | None => {}
     }
@@ -133,7 +135,7 @@ fn automatic(config: &RayConfig, cube: bool) -> Vec<Candidate> {
     let families: &[Family] = if cube {
         &[Family::Cell]
     } else {
-        &[Family::Pointwise]
+        &[Family::Pointwise, Family::Node]
     };
     let of = |family: &Family| Candidate {
         name: family.name().to_owned(),
@@ -145,12 +147,28 @@ fn automatic(config: &RayConfig, cube: bool) -> Vec<Candidate> {
     families.iter().map(of).collect()
 }
 
-/// The settings that tell how long a candidate trains.
-fn settings(config: &mut RayConfig) -> &mut PointConfig {
+/// Passes over the data.
+fn epochs(config: &RayConfig) -> u64 {
     match config.family {
+        Family::Pointwise => config.pointwise.epochs,
+        Family::Cell => config.cell.epochs,
+        Family::Node => config.node.epochs(),
+    }
+}
+
+/// Changes the number of passes over the data and the limit of the time.
+fn set_length(config: &mut RayConfig, epochs: u64, seconds: f64) {
+    let point = match config.family {
         Family::Pointwise => &mut config.pointwise,
         Family::Cell => &mut config.cell,
-    }
+        Family::Node => {
+            config.node.set_epochs(epochs);
+            config.node.max_seconds = seconds;
+            return;
+        }
+    };
+    point.epochs = epochs;
+    point.max_seconds = seconds;
 }
 
 /// Sets a candidate's passes over the data so that it takes so many seconds, by timing one pass; a multiple of the default at most.
@@ -161,16 +179,15 @@ pub fn fit_to(
     label: &str,
 ) -> Result<(), Error> {
     let mut trial = candidate.config.clone();
-    let one = settings(&mut trial);
-    one.epochs = 1;
-    one.reviews = 1;
+    trial.pointwise.reviews = 1;
+    trial.cell.reviews = 1;
+    set_length(&mut trial, 1, 0.0);
     let trained = train(data, label, &trial, &mut RayControl::default())?;
-    let own = settings(&mut candidate.config);
-    let most = (own.epochs as f64 * LONGEST).ceil();
+    let most = (epochs(&candidate.config) as f64 * LONGEST).ceil();
     // A tenth is left for validations and the evaluation.
-    let fitting = 0.9 * seconds / trained.outcome.seconds.max(1e-6);
-    own.epochs = fitting.clamp(1.0, most) as u64;
-    own.max_seconds = seconds;
+    let fitting = 0.9 * seconds * epochs(&trial) as f64 / trained.outcome.seconds.max(1e-6);
+    let fitting = fitting.clamp(1.0, most) as u64;
+    set_length(&mut candidate.config, fitting, seconds);
     Ok(())
 }
 

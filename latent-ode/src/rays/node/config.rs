@@ -265,6 +265,20 @@ impl NodeConfig {
         self.stages.iter().map(|s| s.epochs).sum()
     }
 
+    /// Stretches or shortens all stages, and the course of the weights with them, to so many epochs in all, at least one each.
+    pub fn set_epochs(&mut self, epochs: u64) {
+        let factor = epochs as f64 / self.epochs().max(1) as f64;
+        for stage in &mut self.stages {
+            stage.epochs = ((stage.epochs as f64 * factor).round() as u64).max(1);
+            stage.warmup = ((stage.warmup as f64 * factor).round() as u64).min(stage.epochs - 1);
+        }
+        for weight in &mut self.weights {
+            weight.epoch *= factor;
+        }
+        let reviews = (self.review_epochs as f64 * factor).round() as u64;
+        self.review_epochs = reviews.clamp(1, self.epochs());
+    }
+
     /// Points of the windows in an epoch; 0: whole rays.
     pub(crate) fn window(&self, epoch: u64) -> usize {
         let mut left = epoch;
