@@ -115,7 +115,10 @@ fn a_cube_is_learned_in_part_and_mapped() {
     assert_eq!(trained["family"], "cell");
     assert_eq!(trained["inputs"], "standalone");
     assert_eq!(trained["judged"], 4096 - 819);
-    assert!(trained["seconds_per_ray"].is_null() && trained["baseline_mae_dex"].is_null());
+    assert!(trained["seconds_per_ray"].is_null());
+    assert_eq!(trained["baseline"], "nearest cell");
+    let nearest = trained["baseline_mae_dex"].as_f64().unwrap();
+    assert!(trained["mae_dex"].as_f64().unwrap() < nearest, "{nearest}");
     for species in ["H", "H2", "CO"] {
         let error = trained["column_density_median_dex"][species]
             .as_f64()

@@ -1,12 +1,16 @@
-//! The plainest baseline of a grid: log abundances interpolated over the parameters of its models, point by point along the ray.
+//! The plainest baselines: of a grid, log abundances interpolated over the parameters of its models, point by point along the ray;
+//! of a cube, the nearest cell learned from.
 //!
-//! Linear radial basis functions −r with a constant tail over (log χ₀, log n_H, log ζ), what SciPy's
+//! The interpolation: linear radial basis functions −r with a constant tail over (log χ₀, log n_H, log ζ), what SciPy's
 //! `RBFInterpolator(kernel="linear")` computes.
 
+use super::moments::Moments;
+use super::point::{CELL_FEATURES, Cells};
 use super::scaling::ABUNDANCE_OFFSET;
 use super::series::{Quantity, Series, SeriesSource, position};
 use crate::Error;
 use nalgebra::{DMatrix, DVector};
+use rayon::prelude::*;
 
 /// The parameters of a model.
 const PARAMETERS: [Quantity; 3] = [
@@ -112,4 +116,38 @@ impl Interpolated {
             .map(|l| (10f64.powf(*l) - ABUNDANCE_OFFSET).max(0.0))
             .collect())
     }
+}
+
+/// For each cell of `cells` the cell among `known` whose features (those the family `cell` is given) are nearest, each feature
+/// standardised over `known`: the abundances of that cell are a prediction without a model.
+///
+/// # Errors
+/// [`Error::Empty`] for no known cells.
+pub fn nearest_cells(cells: &Cells, known: &[usize]) -> Result<Vec<usize>, Error> {
+    if known.is_empty() {
+        return Err(Error::Empty("train"));
+    }
+    let mut table = cells.features(0..cells.len());
+    let mut moments = Moments::new(CELL_FEATURES);
+    let row = |table: &[f64], i: usize| table[i * CELL_FEATURES..(i + 1) * CELL_FEATURES].to_vec();
+    moments.push(known.iter().flat_map(|&i| row(&table, i)));
+    let scale: Vec<f64> = moments
+        .per_column()
+        .into_iter()
+        .map(|(_, s)| if s > 1e-9 { 1.0 / s } else { 0.0 })
+        .collect();
+    for (i, v) in table.iter_mut().enumerate() {
+        *v *= scale[i % CELL_FEATURES];
+    }
+    let nodes: Vec<Vec<f64>> = known.iter().map(|&i| row(&table, i)).collect();
+    let nearest = |at: &[f64]| {
+        let far = |node: &Vec<f64>| -> f64 {
+            let squares = node.iter().zip(at).map(|(a, b)| (a - b) * (a - b));
+            squares.sum()
+        };
+        let of = (0..nodes.len()).map(|k| (far(&nodes[k]), k));
+        let best = of.min_by(|a, b| a.0.total_cmp(&b.0));
+        best.map_or(known[0], |(_, k)| known[k])
+    };
+    Ok(table.par_chunks_exact(CELL_FEATURES).map(nearest).collect())
 }

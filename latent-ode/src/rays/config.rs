@@ -155,6 +155,8 @@ pub struct RayConfig {
     pub precision: Precision,
     /// Seed of initial parameters and batches.
     pub seed: u64,
+    /// Whether predictions are moved to the nearest abundances that conserve what the training data conserve: elements, charge.
+    pub conserve: bool,
     /// Division of the data.
     pub split: SplitRule,
     /// Scaling of the abundances.
@@ -174,10 +176,10 @@ impl Default for RayConfig {
             depth: 8,
             activation: Activation::Silu,
             residual: true,
-            members: 3,
+            members: 2,
             loss: PointLoss::Absolute,
             temperature_weight: 2.0,
-            epochs: 100,
+            epochs: 80,
             batch: 256,
             rate: 2e-3,
             warmup: 100,
@@ -203,6 +205,7 @@ impl Default for RayConfig {
             inputs: Inputs::default(),
             precision: Precision::default(),
             seed: 1,
+            conserve: true,
             split: SplitRule::default(),
             scaling: ScalingRule::default(),
             pointwise,

@@ -1,6 +1,6 @@
 //! Judges ray surrogates and baselines on series or cells: the same statistics for all.
 
-use super::baseline::Interpolated;
+use super::baseline::{Interpolated, nearest_cells};
 use super::model::{RayModel, RayPrediction};
 use super::point::Cells;
 use super::series::{Quantity, Series, SeriesSource, position};
@@ -76,6 +76,37 @@ pub fn evaluate_cells(
 ) -> Result<(RayEvaluation, RayPrediction), Error> {
     same_species(model, &cells.species)?;
     let prediction = model.predict_cells(cells)?;
+    Ok((judge_cells(cells, members, &prediction)?, prediction))
+}
+
+/// Judges the nearest of the cells `known` as a prediction of the cells `members`.
+///
+/// # Errors
+/// [`Error::Empty`] for no known cells, [`Error::Series`] for a cube that is not solved.
+pub fn evaluate_nearest_cells(
+    cells: &Cells,
+    known: &[usize],
+    members: &[usize],
+) -> Result<RayEvaluation, Error> {
+    let nearest = nearest_cells(cells, known)?;
+    let species = cells.species.len();
+    let of = |&i: &usize| {
+        let row = i * species..(i + 1) * species;
+        cells.abundances.get(row).unwrap_or(&[]).iter().copied()
+    };
+    let temperature = |&i: &usize| cells.gas_temperature.get(i).copied();
+    let prediction = RayPrediction {
+        abundances: nearest.iter().flat_map(of).collect(),
+        gas_temperature: nearest.iter().map(temperature).collect(),
+    };
+    judge_cells(cells, members, &prediction)
+}
+
+fn judge_cells(
+    cells: &Cells,
+    members: &[usize],
+    prediction: &RayPrediction,
+) -> Result<RayEvaluation, Error> {
     if !cells.is_solved() {
         return Err(Error::Series {
             name: "cells".into(),
@@ -96,13 +127,12 @@ pub fn evaluate_cells(
             errors.push_temperature(cells.gas_temperature[i], t[i]);
         }
     }
-    let evaluation = RayEvaluation {
+    Ok(RayEvaluation {
         scores: errors.scores(),
         autoencoder: None,
         series: members.len(),
         by_series: Vec::new(),
-    };
-    Ok((evaluation, prediction))
+    })
 }
 
 fn same_species(model: &RayModel, found: &[String]) -> Result<(), Error> {

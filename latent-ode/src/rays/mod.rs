@@ -4,6 +4,7 @@
 mod baseline;
 mod batching;
 mod config;
+mod conserve;
 mod control;
 mod evaluate;
 mod model;
@@ -17,11 +18,14 @@ mod statistics;
 mod train;
 
 pub use autodiff_ae::train::Record;
-pub use baseline::Interpolated;
+pub use baseline::{Interpolated, nearest_cells};
 pub use batching::{Batching, Padded};
 pub use config::{Family, Inputs, PointConfig, PointLoss, Precision, RayConfig};
+pub use conserve::Conservation;
 pub use control::RayControl;
-pub use evaluate::{RayEvaluation, evaluate_baseline, evaluate_cells, evaluate_rays};
+pub use evaluate::{
+    RayEvaluation, evaluate_baseline, evaluate_cells, evaluate_nearest_cells, evaluate_rays,
+};
 pub use model::{RayDescription, RayModel, RayPrediction};
 pub use node::{DrivenBy, FeatureSet, LossWeight, NodeConfig, NodeSolver, NodeStage, SolverMethod};
 pub use point::Cells;

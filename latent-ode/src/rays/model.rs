@@ -257,7 +257,7 @@ impl RayModel {
             Family::Pointwise => {
                 let outputs = species + usize::from(inputs.predicts_temperature());
                 let features = features::width(inputs);
-                Body::Pointwise(PointNet::load(&file, path, features, outputs)?)
+                Body::Pointwise(PointNet::load(&file, path, features, (species, outputs))?)
             }
             Family::Node => Body::Node(Box::new(NodeNet::load(
                 &file,
@@ -265,7 +265,12 @@ impl RayModel {
                 &description.config,
                 species,
             )?)),
-            Family::Cell => Body::Cell(PointNet::load(&file, path, CELL_FEATURES, species + 1)?),
+            Family::Cell => Body::Cell(PointNet::load(
+                &file,
+                path,
+                CELL_FEATURES,
+                (species, species + 1),
+            )?),
         };
         Ok(Self { description, body })
     }

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use latent_ode::Error as LatentError;
 use latent_ode::rays::{
     Interpolated, RayEvaluation, RayModel, RayPrediction, Series, SeriesSource, evaluate_baseline,
-    evaluate_cells, evaluate_rays,
+    evaluate_cells, evaluate_nearest_cells, evaluate_rays,
 };
 use serde_json::{Map, Value, json};
 
@@ -28,7 +28,8 @@ pub enum Part {
 pub struct Judgement {
     /// Errors.
     pub evaluation: RayEvaluation,
-    /// The same of the interpolation from the training part, where it is at hand and shares a grid.
+    /// The same of the baseline from the training part, where it is at hand: for rays that share a grid the interpolation, for
+    /// cells the nearest one.
     pub baseline: Option<RayEvaluation>,
     /// Series or cells judged.
     pub members: Vec<usize>,
@@ -78,9 +79,16 @@ pub fn judge(
             timed?;
             let (evaluation, prediction): (_, RayPrediction) =
                 evaluate_cells(model, &cube.cells, &members)?;
+            let baseline = match part {
+                Part::Test => {
+                    let known = model.split(cube.cells.len())?.train;
+                    Some(evaluate_nearest_cells(&cube.cells, &known, &members)?)
+                }
+                Part::All => None,
+            };
             Ok(Judgement {
                 evaluation,
-                baseline: None,
+                baseline,
                 seconds_per_ray: None,
                 seconds_all_cells: Some(seconds),
                 maps: columns::maps(cube, &prediction),
@@ -124,6 +132,15 @@ fn time_rays(model: &RayModel, grid: &GridSource, members: &[usize]) -> Result<f
 }
 
 impl Judgement {
+    /// What the model is compared with.
+    pub fn baseline_name(&self) -> &'static str {
+        if self.maps.is_empty() {
+            "interpolation"
+        } else {
+            "nearest cell"
+        }
+    }
+
     /// The object that `pdr evaluate --json` prints; keys that do not apply are null.
     pub fn json(&self, model: &RayModel, part: Part) -> Value {
         let s = &self.evaluation.scores;
@@ -144,6 +161,7 @@ impl Judgement {
             "mae_dex_autoencoder": coded.and_then(|c| c.mae_dex),
             "mae_dex_per_species": by_species(&s.mae_dex_per_species),
             "mae_dex_gas_temperature": s.mae_dex_gas_temperature,
+            "baseline": self.baseline.as_ref().map(|_| self.baseline_name()),
             "baseline_mae_dex": of(&self.baseline),
             "baseline_mae_dex_by_av": self.baseline.as_ref().map(|b| b.scores.mae_dex_by_av),
             "non_finite": s.non_finite,
@@ -200,7 +218,7 @@ impl Judgement {
             text.push_str(&row("autoencoder alone", coded));
         }
         if let Some(baseline) = &self.baseline {
-            text.push_str(&row("interpolation", &baseline.scores));
+            text.push_str(&row(self.baseline_name(), &baseline.scores));
         }
         if let Some(t) = s.mae_dex_gas_temperature {
             text.push_str(&format!("log10 T_gas: {t:.4} dex\n"));

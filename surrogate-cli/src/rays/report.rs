@@ -30,7 +30,7 @@ pub fn gather(
     let coded = judgement.evaluation.autoencoder.as_ref();
     rows.extend(coded.map(|s| row("autoencoder alone", s)));
     let baseline = judgement.baseline.as_ref();
-    rows.extend(baseline.map(|b| row("interpolation", &b.scores)));
+    rows.extend(baseline.map(|b| row(judgement.baseline_name(), &b.scores)));
     let shown: Vec<usize> = SHOWN
         .iter()
         .filter_map(|s| model.species().iter().position(|m| m == s))
@@ -46,7 +46,7 @@ pub fn gather(
         (None, None) => "–".into(),
     };
     let mut by_index = vec![index(&name, &judgement.evaluation)];
-    by_index.extend(baseline.map(|b| index("interpolation", b)));
+    by_index.extend(baseline.map(|b| index(judgement.baseline_name(), b)));
     Ok(RayReport {
         title: format!("Surrogate of {}", d.data),
         summary: [

@@ -1,6 +1,7 @@
 //! The trained networks of a point family: standardised features in, mean log abundances of the members out.
 
 use super::super::config::{PointConfig, Precision};
+use super::super::conserve::Conservation;
 use super::super::scaling::LogScaling;
 use crate::Error;
 use autodiff_ae::{Activation, Batch, Checkpoint, Mlp, MlpShape, ParamView, Pass, Scalar};
@@ -39,6 +40,8 @@ pub struct Frame {
     pub features: Affine,
     /// Abundances, then the gas temperature where it is an output.
     pub outputs: LogScaling,
+    /// What predictions are made to conserve.
+    pub conservation: Conservation,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -126,12 +129,13 @@ impl PointNet {
         Ok(())
     }
 
-    /// Reads what [`PointNet::store`] wrote; `features` and `outputs` are what the model around it has.
+    /// Reads what [`PointNet::store`] wrote; `features`, species and outputs are as many as the model around it
+    /// has.
     pub fn load(
         file: &Checkpoint,
         path: &std::path::Path,
         features: usize,
-        outputs: usize,
+        (species, outputs): (usize, usize),
     ) -> Result<Self, Error> {
         let frame: Frame = crate::model::parse_metadata(file, "network", path)?;
         let wrong = |reason: String| Error::Model {
@@ -139,6 +143,8 @@ impl PointNet {
             reason,
         };
         frame.outputs.check().map_err(|e| wrong(e.to_string()))?;
+        let conserved = frame.conservation.check(species);
+        conserved.map_err(|e| wrong(e.to_string()))?;
         let affine = [&frame.features.shift, &frame.features.scale];
         let usable = frame
             .features
@@ -221,6 +227,9 @@ impl PointNet {
             let x = 10f64.powf(*v) - offsets[i % outputs];
             // max would turn NaN into 0.
             *v = if x < 0.0 { 0.0 } else { x };
+        }
+        for row in logs.chunks_exact_mut(outputs) {
+            self.frame.conservation.project(&mut row[..species]);
         }
         if outputs == species {
             return Ok((logs, None));

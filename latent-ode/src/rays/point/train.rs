@@ -1,6 +1,7 @@
 //! Training of the point families: data streamed for their scaling, then one run of the trainer over all members.
 
 use super::super::config::{Inputs, PointConfig, Precision, RayConfig};
+use super::super::conserve::{Conservation, Sums};
 use super::super::control::{RayControl, drive};
 use super::super::moments::Moments;
 use super::super::scaling::{LogScaling, Pooling};
@@ -74,7 +75,7 @@ pub fn train_rays(
         inputs: config.inputs,
         temperature,
     };
-    let species = source.species().len();
+    let species = source.species();
     match config.precision {
         Precision::F32 => train::<f32>(&points, species, split, config, &config.pointwise, control),
         Precision::F64 => train::<f64>(&points, species, split, config, &config.pointwise, control),
@@ -88,20 +89,22 @@ pub fn train_cells(
     config: &RayConfig,
     control: &mut RayControl<'_>,
 ) -> Result<(PointNet, Outcome, Progress), Error> {
-    let (points, species) = (CellSet(cells), cells.species.len());
+    let (points, species) = (CellSet(cells), &cells.species);
     match config.precision {
         Precision::F32 => train::<f32>(&points, species, split, config, &config.cell, control),
         Precision::F64 => train::<f64>(&points, species, split, config, &config.cell, control),
     }
 }
 
-/// Means and deviations of features and targets over the training set, one group at a time.
+/// Means and deviations of features and targets over the training set, and what it conserves, one group at a time.
 fn fit_scaling(
     source: &dyn PointSource,
-    species: usize,
+    names: &[String],
     split: &Split,
     config: &RayConfig,
-) -> Result<(Affine, LogScaling), Error> {
+) -> Result<(Affine, LogScaling, Conservation), Error> {
+    let species = names.len();
+    let mut sums = Sums::new(names);
     let rule = config.scaling;
     let mut offsets = vec![rule.abundance_offset; species];
     offsets.resize(source.targets(), 0.0);
@@ -113,6 +116,9 @@ fn fit_scaling(
     for &i in &split.train {
         let (features, targets) = source.load(i)?;
         x.push(features.into_iter());
+        for row in targets.chunks_exact(offsets.len()) {
+            sums.push(&row[..species]);
+        }
         let log = |(i, v): (usize, &f64)| (v.max(0.0) + offsets[i % offsets.len()]).log10();
         let logs: Vec<f64> = targets.iter().enumerate().map(log).collect();
         let rows = logs.chunks_exact(offsets.len());
@@ -121,7 +127,15 @@ fn fit_scaling(
     }
     let abundances = LogScaling::from_moments(offsets[..species].to_vec(), &y, rule.abundances);
     let rest = LogScaling::from_moments(offsets[species..].to_vec(), &t, Pooling::PerColumn);
-    Ok((Affine::new(x.per_column()), abundances.with(&rest)))
+    let conservation = match config.conserve {
+        true => sums.conserved(),
+        false => Conservation::default(),
+    };
+    Ok((
+        Affine::new(x.per_column()),
+        abundances.with(&rest),
+        conservation,
+    ))
 }
 
 fn options(settings: &PointConfig, per_epoch: u64, seed: u64) -> TrainerOptions {
@@ -144,19 +158,21 @@ fn options(settings: &PointConfig, per_epoch: u64, seed: u64) -> TrainerOptions 
 
 fn train<T: Keeps>(
     source: &dyn PointSource,
-    species: usize,
+    names: &[String],
     split: &Split,
     config: &RayConfig,
     settings: &PointConfig,
     control: &mut RayControl<'_>,
 ) -> Result<(PointNet, Outcome, Progress), Error> {
-    let (features, outputs) = fit_scaling(source, species, split, config)?;
+    let species = names.len();
+    let (features, outputs, conservation) = fit_scaling(source, names, split, config)?;
     let frame = Frame {
         precision: T::PRECISION,
         members: settings.members,
         shape: shape(settings, source.features(), source.targets()),
         features,
         outputs,
+        conservation,
     };
     let mlp = Mlp::from_shape(&frame.shape)?;
     let mut params = vec![T::zero(); settings.members * mlp.param_len()];
