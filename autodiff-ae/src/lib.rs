@@ -36,6 +36,7 @@ pub use initialise::Initialiser;
 pub use losses::{LossConfig, LossValues, LossWeights, LossWorkspace, Reduction, Samples};
 pub use mlp::{Layer, Mlp, MlpShape, ParamView};
 pub use optim::{Adam, AdamW, Optimiser, Plateau, Schedule, Sgd, all_finite, clip_global_norm};
+pub use parallel::Wakeful;
 pub use pass::Pass;
 pub use scalar::Scalar;
 pub use simd::{Isa, Kernel, vectorised, vectorised_kernel};

@@ -7,6 +7,7 @@ use super::shuffle::Shuffle;
 use super::state::{Progress, State};
 use crate::error::check_length;
 use crate::optim::Optimiser;
+use crate::parallel::Wakeful;
 use crate::{Error, Scalar, all_finite, clip_global_norm};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -20,6 +21,7 @@ pub struct Trainer<T: Scalar, O> {
     pub(super) state: State<T>,
     pub(super) shuffle: Option<Shuffle>,
     gradient: Vec<T>,
+    wakeful: Wakeful,
     pub(super) names: Vec<&'static str>,
     terms: Vec<f64>,
 }
@@ -98,6 +100,7 @@ impl<T: Scalar, O: Objective<T>> Trainer<T, O> {
             gradient: vec![T::zero(); objective.param_len()],
             terms: vec![0.0; names.len()],
             names,
+            wakeful: Wakeful::default(),
             shuffle,
             state,
             objective,
@@ -202,6 +205,13 @@ impl<T: Scalar, O: Objective<T>> Trainer<T, O> {
     /// # Errors
     /// What the objective returns; [`Error::Diverged`] once too many returns were needed.
     pub fn step(&mut self) -> Result<Step, Error> {
+        let mut wakeful = self.wakeful;
+        let step = wakeful.during(|| self.take_step());
+        self.wakeful = wakeful;
+        step
+    }
+
+    fn take_step(&mut self) -> Result<Step, Error> {
         let loss = self.evaluate()?;
         if !self.is_sound(loss) || !all_finite(&self.gradient) {
             self.retreat(loss)?;

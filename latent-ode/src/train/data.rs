@@ -1,5 +1,9 @@
 //! Trajectories as training reads them: scaled, in single precision, one column per output.
 
+use std::sync::Arc;
+
+use autodiff_ae::train::SampleTable;
+
 use super::{ModelConfig, Objective};
 use crate::{
     Dataset, Error, Normalisation,
@@ -18,8 +22,8 @@ pub(crate) struct TrainingData {
     pub inputs: Vec<f32>,
     /// What the decoder should give, in the same order.
     pub targets: Vec<f32>,
-    /// d(inputs)/d(grid); empty where training does not need it.
-    pub derivatives: Vec<f32>,
+    /// Inputs and d(inputs)/d(grid), for training on derivatives; `inputs` is then empty.
+    pub table: Option<Arc<SampleTable<f32>>>,
 }
 
 impl TrainingData {
@@ -45,21 +49,25 @@ impl TrainingData {
             f64::INFINITY
         };
         x.iter_mut().for_each(|x| *x = x.clamp(-clip, clip));
-        let slopes = match objective {
-            Objective::Derivatives(_) => x
-                .chunks_exact(train.times() * quantities)
-                .flat_map(|series| of_f32(&derivatives(series, &grid, quantities)))
-                .collect(),
-            Objective::Rollout(_) => Vec::new(),
+        let (inputs, table) = match objective {
+            Objective::Derivatives(_) => {
+                let slopes = x
+                    .chunks_exact(train.times() * quantities)
+                    .flat_map(|series| of_f32(&derivatives(series, &grid, quantities)))
+                    .collect();
+                let table = SampleTable::new(quantities, of_f32(&x), slopes)?;
+                (Vec::new(), Some(Arc::new(table)))
+            }
+            Objective::Rollout(_) => (of_f32(&x), None),
         };
         Ok(Self {
             samples: train.samples(),
             times: train.times(),
             quantities,
             grid,
-            inputs: of_f32(&x),
+            inputs,
             targets,
-            derivatives: slopes,
+            table,
         })
     }
 

@@ -3,11 +3,10 @@
 use std::{sync::atomic::Ordering, time::Instant};
 
 use autodiff_ae::cuda::{CudaDevice, CudaMember, CudaOptions, CudaTrainer, Order, StepRate};
-use autodiff_ae::{Autoencoder, LossConfig};
+use autodiff_ae::{Autoencoder, LossConfig, train::Shuffle};
 
 use super::{
     config::{DerivativeObjective, Method, Objective},
-    derivative::order_of_pass,
     optimiser::{Memory, Optimiser},
     report::{Stop, TrainControl},
     session::{Ahead, Session},
@@ -31,8 +30,14 @@ impl Session<'_> {
         let objective = self.for_gpu()?;
         let batch = objective.batch.min(self.data.points());
         let mut trainer = self.gpu_trainer(gpu, objective, batch, state)?;
-        let table = trainer.table(&self.data.inputs, &self.data.derivatives, &[])?;
-        let per_epoch = (self.data.points() / batch).max(1) as u64;
+        let samples = self
+            .data
+            .table
+            .as_ref()
+            .ok_or(Error::Empty("derivatives"))?;
+        let table = trainer.table(samples.x(), samples.xdot(), &[])?;
+        let mut shuffle = Shuffle::new(self.data.points(), objective.batch, self.config.seed)?;
+        let per_epoch = shuffle.per_epoch();
         let (mut ahead, before) = (Ahead::default(), state.progress.seconds);
         let every = self.config.validate_every;
         let started = Instant::now();
@@ -49,7 +54,15 @@ impl Session<'_> {
             };
             let steps = next.min(until - state.step).min(MOST_STEPS);
             let step = Instant::now();
-            let order = self.order_ahead(state.step, steps, batch, per_epoch);
+            let order: Vec<u32> = (state.step..state.step + steps)
+                .flat_map(|s| {
+                    shuffle
+                        .batch(s)
+                        .iter()
+                        .map(|&i| i as u32)
+                        .collect::<Vec<_>>()
+                })
+                .collect();
             let rates: Vec<StepRate> = (state.step..state.step + steps)
                 .map(|s| StepRate {
                     rate: optimiser.rate(s) * state.progress.rate_factor,
@@ -166,21 +179,6 @@ impl Session<'_> {
             average: state.average.clone(),
             weights: objective.weights,
         }
-    }
-
-    /// The samples of the next steps, those the CPU would take.
-    fn order_ahead(&self, first: u64, steps: u64, batch: usize, per_epoch: u64) -> Vec<u32> {
-        let mut out = Vec::with_capacity(batch * steps as usize);
-        let (mut pass, mut order) = (None, Vec::new());
-        for step in first..first + steps {
-            if pass != Some(step / per_epoch) {
-                order = order_of_pass(self.config.seed, step / per_epoch, self.data.points());
-                pass = Some(step / per_epoch);
-            }
-            let at = (step % per_epoch) as usize * batch;
-            out.extend(order[at..at + batch].iter().map(|&i| i as u32));
-        }
-        out
     }
 
     fn fetch(

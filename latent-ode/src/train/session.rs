@@ -16,6 +16,7 @@ use crate::{
     dataset::Control,
     model::{Network, Start, Summary, Surrogate},
 };
+use autodiff_ae::Wakeful;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -41,8 +42,7 @@ impl Trainer {
     ) -> Result<[(&'static str, f64); 5], Error> {
         Ok(match self {
             Self::Derivative(trainer) => {
-                let (total, [l0, l1, l2, l3]) =
-                    trainer.step(step, network, data, params, gradient)?;
+                let (total, [l0, l1, l2, l3]) = trainer.step(step, params, gradient)?;
                 [
                     ("total", total),
                     ("l0", l0),
@@ -65,21 +65,16 @@ impl Trainer {
     }
 
     /// L0–L3 at `params` over the whole training set, for the objective that has them.
-    fn losses(
-        &mut self,
-        network: &Network,
-        data: &TrainingData,
-        params: &[f32],
-    ) -> Result<Option<[f64; 4]>, Error> {
+    fn losses(&mut self, params: &[f32]) -> Result<Option<[f64; 4]>, Error> {
         match self {
-            Self::Derivative(t) => t.losses(network, data, params).map(Some),
+            Self::Derivative(t) => t.losses(params).map(Some),
             Self::Rollout(_) => Ok(None),
         }
     }
 
     fn steps_per_epoch(&self, data: &TrainingData) -> u64 {
         match self {
-            Self::Derivative(t) => t.steps_per_epoch(data),
+            Self::Derivative(t) => t.steps_per_epoch(),
             Self::Rollout(t) => t.steps_per_epoch(data),
         }
     }
@@ -216,6 +211,7 @@ impl Session<'_> {
         let mut gradient = vec![0f32; state.params.len()];
         let mut aside = 0.0;
         let mut taken = 0u64;
+        let mut wakeful = Wakeful::default();
         let stopped = loop {
             if let Some(stop) = ahead.stopped {
                 break stop;
@@ -230,26 +226,32 @@ impl Session<'_> {
             if control.cancel.is_some_and(|c| c.load(Ordering::Relaxed)) {
                 break Stop::Cancelled;
             }
-            gradient.fill(0.0);
-            let losses = trainer.step(
-                state.step,
-                &self.network,
-                &self.data,
-                &state.params,
-                &mut gradient,
-            )?;
+            let (losses, sound) = wakeful.during(|| {
+                gradient.fill(0.0);
+                let losses = trainer.step(
+                    state.step,
+                    &self.network,
+                    &self.data,
+                    &state.params,
+                    &mut gradient,
+                )?;
+                let sound = losses[0].1.is_finite() && autodiff_ae::all_finite(&gradient);
+                if sound {
+                    optimiser.step(
+                        state.step,
+                        state.progress.rate_factor,
+                        &mut state.params,
+                        &mut gradient,
+                    )?;
+                    self.average(state);
+                }
+                Ok::<_, Error>((losses, sound))
+            })?;
             taken += 1;
-            if !losses[0].1.is_finite() || !autodiff_ae::all_finite(&gradient) {
+            if !sound {
                 self.retreat(state, optimiser, losses[0].1)?;
                 continue;
             }
-            optimiser.step(
-                state.step,
-                state.progress.rate_factor,
-                &mut state.params,
-                &mut gradient,
-            )?;
-            self.average(state);
             state.step += 1;
             for (name, value) in losses.into_iter().filter(|l| !l.0.is_empty()) {
                 // Named once per interval: a step allocates nothing.
@@ -306,7 +308,7 @@ impl Session<'_> {
                 state.progress.history.last().and_then(|r| r.validation);
         }
         debug_assert!(state.step >= first || state.progress.retries > 0);
-        let losses = trainer.losses(&self.network, &self.data, &state.best)?;
+        let losses = trainer.losses(&state.best)?;
         Ok(Trained {
             losses,
             surrogate: self.surrogate(state.best.clone(), state),
