@@ -1,5 +1,7 @@
 //! What is written is what is read, by us and by h5py; what is malformed is refused by name.
 #![cfg(feature = "hdf5")]
+// Helpers of tests, which clippy takes for something else.
+#![allow(clippy::unwrap_used)]
 
 use hdf5_pure::{AttrValue, FileBuilder};
 use pdr_data::{Error, cube::*, fin, hdf5::*, sightline::LineOfSight, table::Table};

@@ -74,6 +74,15 @@ impl Writer {
         self.dataset(name, 4 * values.len(), build)
     }
 
+    /// A dataset of two dimensions in double precision.
+    pub fn wide_matrix(&mut self, name: &str, columns: usize, values: &[f64]) -> Result<(), Error> {
+        let rows = values.len().checked_div(columns).unwrap_or(0);
+        self.dataset(name, 8 * values.len(), |b| {
+            b.with_f64_data(values)
+                .with_shape(&[rows as u64, columns as u64]);
+        })
+    }
+
     /// A dataset of one dimension of whole numbers.
     pub fn counts(&mut self, name: &str, values: &[u64]) -> Result<(), Error> {
         self.dataset(name, 8 * values.len(), |b| {
