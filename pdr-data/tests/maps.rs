@@ -1,4 +1,6 @@
 //! Column densities against direct sums, means of cells, series along rays, and FITS files as astropy reads them.
+// Helpers of tests, which clippy takes for something else.
+#![allow(clippy::unwrap_used)]
 
 use pdr_data::{
     column::{AV_FACTOR, PARSEC_CM},

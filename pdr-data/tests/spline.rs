@@ -35,7 +35,7 @@ fn splines_are_those_of_scipy() {
             }
             worst
         };
-        // Case 4 has spacings a thousandfold apart and is solved in 40 digits; SciPy itself is off by 1e-6 there.
+        // Case 4 has spacings a thousandfold apart and is solved in 40 digits; SciPy itself is off by 1e-6 there, we by less.
         let tolerance = if head[0] == "4" { 1e-7 } else { 1e-8 };
         worst = worst.max(compare(&fit(Smoothing::Lambda(lambda)), tolerance));
         if head[2] == "gcv" {
