@@ -117,6 +117,9 @@ pub struct NodeConfig {
     pub alpha: f64,
     /// Points of each ray or window that enter a step's loss, one from each of so many equal parts; 0: all. The solve always covers the whole.
     pub points: usize,
+    /// Fraction of whole rays (0 to 1) that a step follows from a random point on instead of from the first: the encoder then learns from the states
+    /// of all points, not of one per ray. Standalone models always begin at the first.
+    pub random_starts: f64,
     /// Rays shorter than this are not trained on.
     pub min_points: usize,
     /// First to last.
@@ -168,26 +171,27 @@ impl Default for NodeConfig {
             temperature_weight: 2.0,
             batch: 32,
             alpha: 0.01,
-            points: 64,
+            points: 24,
+            random_starts: 0.5,
             min_points: 2,
             stages: vec![NodeStage {
-                epochs: 1500,
+                epochs: 1000,
                 warmup: 20,
                 window: 0,
             }],
             weights: vec![LossWeight {
                 epoch: 0.0,
-                auto: 0.1,
+                auto: 0.0,
                 rollout: 1.0,
-                latent: 1e-3,
+                latent: 0.0,
             }],
-            rate: 2e-3,
+            rate: 3e-3,
             rate_start: 0.1,
             rate_end: 0.0,
             rate_exponent: 1.0,
-            weight_decay: 1e-4,
+            weight_decay: 1e-3,
             clip_norm: 1.0,
-            average: 0.995,
+            average: 0.998,
             review_epochs: 25,
             max_seconds: 0.0,
         }
@@ -225,6 +229,7 @@ impl NodeConfig {
             batch: 32,
             alpha: 0.01,
             points: 0,
+            random_starts: 0.0,
             min_points: 2,
             // Windows of 64, 128, 256, 512 and all, half as long as those of v3.
             stages: vec![
@@ -345,6 +350,7 @@ impl NodeConfig {
             check(ok, name, value, "positive and finite")?;
         }
         for (name, value) in [
+            ("node.random_starts", self.random_starts),
             ("node.rate_start", self.rate_start),
             ("node.rate_end", self.rate_end),
         ] {

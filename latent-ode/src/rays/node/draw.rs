@@ -89,8 +89,8 @@ pub struct Drawer {
     pub batching: Batching,
     /// Points of a lane in the loss; 0: all.
     pub points: usize,
-    /// Solves begin at the first point of their ray alone.
-    pub from_surface: bool,
+    /// Fraction of whole rays that begin at a random point; `None` where all solves, also of windows, begin at the first.
+    pub random_starts: Option<f64>,
     epoch: Option<(u64, Vec<Vec<usize>>)>,
     per_epoch: u64,
 }
@@ -100,7 +100,7 @@ impl Drawer {
         seed: u64,
         (batch, alpha): (usize, f64),
         points: usize,
-        from_surface: bool,
+        random_starts: Option<f64>,
         rays: &Rays<T>,
     ) -> Result<Self, Error> {
         if rays.len() == 0 {
@@ -110,7 +110,7 @@ impl Drawer {
             seed,
             batching: Batching::SemiRandom { batch, alpha },
             points,
-            from_surface,
+            random_starts,
             epoch: None,
             per_epoch: rays.len().div_ceil(batch.max(1)) as u64,
         })
@@ -146,14 +146,18 @@ impl Drawer {
         let batch = &batches[(step % self.per_epoch) as usize % batches.len()];
         for &ray in batch {
             let all = rays.points(ray);
-            let length = if window == 0 { all } else { window.min(all) };
+            let mut length = if window == 0 { all } else { window.min(all) };
             let lane = plan.push();
             lane.ray = ray;
-            lane.first = if self.from_surface {
-                0
-            } else {
-                rng.random_range(0..=all - length)
+            lane.first = match self.random_starts {
+                None => 0,
+                Some(fraction) if window == 0 => {
+                    let inside = rng.random::<f64>() < fraction;
+                    if inside { rng.random_range(0..all) } else { 0 }
+                }
+                Some(_) => rng.random_range(0..=all - length),
             };
+            length = length.min(all - lane.first);
             let wanted = if self.points == 0 {
                 length
             } else {

@@ -6,7 +6,7 @@ use super::super::series::{Quantity, Series};
 use super::config::{FeatureSet, NodeConfig};
 use super::draw::Plan;
 use super::objective::chunks;
-use super::rays::{NodeScaling, Rays, ScaledBy};
+use super::rays::{NodeScaling, Rays, ScaledBy, Targets};
 use super::shape::{NodeShape, constants};
 use super::step::{NodePass, StartFrom};
 use crate::{Error, Number};
@@ -116,8 +116,14 @@ impl NodeNet {
         };
         for one in series {
             // Standalone models look at no abundance, and a bare ray has none.
-            let known = !self.inputs.predicts_temperature();
-            self.frame.scaling.push(&mut rays, by, one, found, known)?;
+            let targets = match (self.inputs.predicts_temperature(), coded) {
+                (true, _) => Targets::None,
+                (false, true) => Targets::All,
+                (false, false) => Targets::First,
+            };
+            self.frame
+                .scaling
+                .push(&mut rays, by, one, found, targets)?;
         }
         let start = start_from(self.inputs, self.config.features);
         let mut pass = NodePass::new(&self.shape, &self.config, start);
@@ -144,7 +150,7 @@ impl NodeNet {
                     }
                     let logs = self.frame.scaling.outputs.logarithms(&column);
                     physical.extend(logs.iter().zip(offsets).map(|(log, offset)| {
-                        let x = 10f64.powf(*log) - offset;
+                        let x = (log * std::f64::consts::LN_10).exp() - offset;
                         // max would turn NaN into 0.
                         if x < 0.0 { 0.0 } else { x }
                     }));

@@ -121,7 +121,8 @@ impl<T: Number> Objective<T> for NodeObjective<T> {
                 gradient,
             )
             .map_err(boxed)?;
-        terms.copy_from_slice(&[losses.rollout, losses.auto, losses.latent]);
+        let steps = losses.work.steps as f64 / self.plan.len().max(1) as f64;
+        terms.copy_from_slice(&[losses.rollout, losses.auto, losses.latent, steps]);
         if 2 * losses.work.failed > self.plan.len() {
             // The trainer goes back to its last good state.
             return Ok(f64::NAN);
@@ -134,7 +135,7 @@ impl<T: Number> Objective<T> for NodeObjective<T> {
     }
 
     fn terms(&self) -> Cow<'static, [&'static str]> {
-        Cow::Borrowed(&["rollout", "auto", "latent"])
+        Cow::Borrowed(&["rollout", "auto", "latent", "steps"])
     }
 
     fn views(&self) -> Vec<ParamView> {

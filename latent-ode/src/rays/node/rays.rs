@@ -15,6 +15,14 @@ pub struct ScaledBy {
     pub inputs: Inputs,
 }
 
+/// Which points' targets are known and wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Targets {
+    All,
+    First,
+    None,
+}
+
 /// Standardised rays, points × columns with offsets. Points whose standardised A_V does not rise are left out.
 #[derive(Clone, Debug)]
 pub struct Rays<T> {
@@ -148,14 +156,14 @@ impl NodeScaling {
         by: ScaledBy,
         series: &Series,
         found: &[Quantity],
-        with_targets: bool,
+        targets: Targets,
     ) -> Result<(), Error> {
         let offset = self.s.offsets().first().copied().unwrap_or(0.0);
         let aux = raw_features(by.features, by.inputs, offset, series, found)?;
-        let x = if with_targets {
-            raw_targets(by.inputs, series, found)?
-        } else {
-            Vec::new()
+        let x = match targets {
+            Targets::All => raw_targets(by.inputs, series, found)?,
+            Targets::First => series.abundances(0).to_vec(),
+            Targets::None => Vec::new(),
         };
         rays.push(
             &self.s.forward(&series.s),

@@ -396,7 +396,7 @@ fn rays_given_up_count_nothing_and_leave_no_trace() {
 fn every_ray_is_drawn_once_an_epoch_and_points_rise() {
     let lengths: Vec<usize> = (0..50).map(|r| 1 + (r * 7) % 60).collect();
     let rays = rays::<f32>(&lengths);
-    let mut drawer = Drawer::new(3, (16, 0.01), 8, false, &rays).unwrap();
+    let mut drawer = Drawer::new(3, (16, 0.01), 8, Some(0.5), &rays).unwrap();
     let mut plan = Plan::default();
     for epoch in 0..3 {
         let mut seen = Vec::new();
@@ -414,7 +414,7 @@ fn every_ray_is_drawn_once_an_epoch_and_points_rise() {
                 assert!(lane.first + length <= rays.points(lane.ray));
             }
             // From seed and step alone.
-            let mut again = Drawer::new(3, (16, 0.01), 8, false, &rays).unwrap();
+            let mut again = Drawer::new(3, (16, 0.01), 8, Some(0.5), &rays).unwrap();
             let mut other = Plan::default();
             again.draw(step, 20, &rays, &mut other).unwrap();
             assert_eq!(other.len(), plan.len());

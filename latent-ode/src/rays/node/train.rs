@@ -11,7 +11,7 @@ use super::config::NodeConfig;
 use super::draw::{Drawer, Plan};
 use super::net::{Keeps, NodeFrame, NodeNet, start_from};
 use super::objective::NodeObjective;
-use super::rays::{NodeScaling, Rays, ScaledBy, raw_features, raw_targets};
+use super::rays::{NodeScaling, Rays, ScaledBy, Targets, raw_features, raw_targets};
 use super::shape::NodeShape;
 use super::step::NodePass;
 use crate::Error;
@@ -124,7 +124,7 @@ pub(super) fn objective<T: Keeps>(
         let mut rays = Rays::new(shape.decoder.outputs(), shape.aux);
         for &i in members {
             let series = source.series(i)?;
-            scaling.push(&mut rays, by, &series, source.quantities(), true)?;
+            scaling.push(&mut rays, by, &series, source.quantities(), Targets::All)?;
         }
         Ok::<_, Error>(rays)
     };
@@ -154,7 +154,7 @@ pub(super) fn objective<T: Keeps>(
             config.seed,
             (node.batch, node.alpha),
             node.points,
-            inputs.predicts_temperature(),
+            (!inputs.predicts_temperature()).then_some(node.random_starts),
             &train,
         )?,
         train,
