@@ -1,5 +1,6 @@
-//! What a second core brings: one training on one thread and on two, run in turn, with what two independent trainings on two
-//! threads reach beside it, which is all the machine can give.
+//! What a second core brings: one training on one thread (on either core) and on two, run in turn, with what two independent trainings
+//! on the two cores reach beside it, which is all the machine can give. Threads are tied to cores where there is `taskset`: schedulers
+//! may leave two of them on one core for longer than a measurement takes.
 //!
 //! `cargo run --release -p autodiff-ae --example scaling [BATCH [ROUNDS]]`
 
@@ -44,6 +45,19 @@ fn training(hidden: &[usize], activation: Activation, batch: usize) -> Result<Tr
     Trainer::new(objective, options, params)
 }
 
+/// Ties this thread to a core; where that is not possible it stays free.
+fn tie_to(core: usize) {
+    let thread = std::fs::read_link("/proc/thread-self");
+    if let Some(thread) = thread.ok().as_deref().and_then(|t| t.file_name()) {
+        let mut command = std::process::Command::new("taskset");
+        let _ = command
+            .arg("-cp")
+            .arg(core.to_string())
+            .arg(thread)
+            .output();
+    }
+}
+
 /// Steps per second over a measurement.
 fn rate(training: &mut Training) -> Result<f64, Error> {
     let (start, mut steps) = (Instant::now(), 0);
@@ -68,32 +82,39 @@ fn compare(
     batch: usize,
     rounds: usize,
 ) -> Result<(), Error> {
-    let (one, two) = (CpuDevice::new(1)?, CpuDevice::new(2)?);
+    let (cores, two) = ([CpuDevice::new(1)?, CpuDevice::new(1)?], CpuDevice::new(2)?);
+    for (core, device) in cores.iter().enumerate() {
+        device.run(|| tie_to(core));
+    }
+    two.run(|| rayon::broadcast(|thread| tie_to(thread.index())));
     let new = || training(hidden, activation, batch);
     let (mut single, mut double, mut left, mut right) = (new()?, new()?, new()?, new()?);
-    let (mut alone, mut together, mut ratios) = (vec![], vec![], vec![]);
-    let (mut first, mut second) = (vec![], vec![]);
+    let (mut alone, mut together, mut ratios) = ([vec![], vec![]], vec![], vec![]);
+    let mut independent = vec![];
     for _ in 0..rounds {
-        let a = one.run(|| rate(&mut single))?;
-        let b = two.run(|| rate(&mut double))?;
+        let own = [
+            cores[0].run(|| rate(&mut single))?,
+            cores[1].run(|| rate(&mut single))?,
+        ];
+        let both = two.run(|| rate(&mut double))?;
         let (l, r) = std::thread::scope(|scope| {
-            let run = |t| scope.spawn(|| CpuDevice::new(1).and_then(|d| d.run(|| rate(t))));
-            let (l, r) = (run(&mut left), run(&mut right));
+            let l = scope.spawn(|| cores[0].run(|| rate(&mut left)));
+            let r = scope.spawn(|| cores[1].run(|| rate(&mut right)));
             (l.join(), r.join())
         });
         let (Ok(l), Ok(r)) = (l, r) else { continue };
-        alone.push(a);
-        together.push(b);
-        ratios.push(b / a);
-        first.push(l?);
-        second.push(r?);
+        let one = 0.5 * (own[0] + own[1]);
+        ratios.push(both / one);
+        independent.push((l? + r?) / one);
+        together.push(both);
+        alone.iter_mut().zip(own).for_each(|(all, x)| all.push(x));
     }
-    let (a, l, r) = (median(alone), median(first), median(second));
+    let [first, second] = alone.map(median);
     println!(
-        "{name}, batch {batch}: one thread {a:.0} steps/s, two {:.0}, ratio {:.2}; two trainings of their own {l:.0} + {r:.0} = {:.2} of one",
+        "{name}, batch {batch}: one thread {first:.0} and {second:.0} steps/s on either core, two {:.0}, ratio {:.2}; two trainings of their own {:.2}",
         median(together),
         median(ratios),
-        (l + r) / a
+        median(independent)
     );
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! How a batch is cut into chunks and the chunks into tasks: by its size alone, so that results do not depend on threads. And how
 //! the threads are kept from falling asleep between two parallel parts of a step.
 
+mod account;
+
+use account::Account;
 use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Mutex;
@@ -43,34 +46,47 @@ pub(crate) fn task_count(chunks: usize) -> usize {
 /// Each thread takes the next task when it is done with one, and waits for the last of them without falling asleep: with a parallel
 /// iterator the caller slept in every fourth step of a small network, being done a little earlier than the others.
 pub(crate) fn run<S: Send>(tasks: &mut [S], work: impl Fn(usize, &mut S) + Sync) {
-    let threads = rayon::current_num_threads().min(tasks.len());
-    if threads < 2 {
+    let (threads, count) = (rayon::current_num_threads().min(tasks.len()), tasks.len());
+    let mut account = ACCOUNT.get();
+    let start = Instant::now();
+    if threads < 2 || account.alone() {
         let tasks = tasks.iter_mut().enumerate();
-        return tasks.for_each(|(i, task)| work(i, task));
+        tasks.for_each(|(i, task)| work(i, task));
+        if threads > 1 {
+            account.worked_alone(start.elapsed());
+            ACCOUNT.set(account);
+        }
+        return;
     }
     PARTS.set(PARTS.get() + 1);
-    let left = AtomicUsize::new(tasks.len());
+    let left = AtomicUsize::new(count);
     let waiting = Mutex::new(tasks.iter_mut().enumerate());
     // The lock is held for a moment only, and never poisoned: taking the next task does not panic.
     let take = || waiting.lock().ok().and_then(|mut tasks| tasks.next());
-    side_by_side(threads, &|| {
+    let worker = || {
+        let mut own = 0;
         while let Some((i, task)) = take() {
             let _done = Counted(&left);
             work(i, task);
+            own += 1;
         }
         let since = Instant::now();
         while left.load(Ordering::Acquire) > 0 && since.elapsed() < WATCH {
             pause();
         }
-    });
+        (own, since)
+    };
+    let (own, idle) = side_by_side(threads, &worker);
+    account.worked_together(start.elapsed(), count, own, idle - start);
+    ACCOUNT.set(account);
 }
 
-/// Runs `worker` on so many threads, as far as they are free.
-fn side_by_side(threads: usize, worker: &(impl Fn() + Sync)) {
+/// Runs `worker` on so many threads, as far as they are free; what it returned on this one.
+fn side_by_side<R: Send>(threads: usize, worker: &(impl Fn() -> R + Sync)) -> R {
     if threads < 2 {
-        worker();
+        worker()
     } else {
-        rayon::join(worker, || side_by_side(threads - 1, worker));
+        rayon::join(worker, || side_by_side(threads - 1, worker)).0
     }
 }
 
@@ -93,6 +109,8 @@ fn pause() {
 thread_local! {
     /// Parallel parts that this thread has begun.
     static PARTS: Cell<u64> = const { Cell::new(0) };
+    /// What they have brought it.
+    static ACCOUNT: Cell<Account> = const { Cell::new(Account::NEW) };
 }
 
 /// How long a thread watches for work after the last.
@@ -226,7 +244,10 @@ mod tests {
                 for _ in 0..3 {
                     assert_eq!(wakeful.during(|| 3), 3);
                     assert!(!wakeful.parallel);
-                    wakeful.during(|| run(&mut [0; 7], |i, t| *t = i));
+                    wakeful.during(|| {
+                        ACCOUNT.set(Account::NEW);
+                        run(&mut [0; 7], |i, t| *t = i);
+                    });
                     assert_eq!(wakeful.parallel, threads > 1);
                 }
             });
