@@ -2,6 +2,8 @@
 
 mod atomic;
 pub mod column;
+#[cfg(feature = "hdf5")]
+pub mod convert;
 pub mod cube;
 pub mod density;
 mod error;
