@@ -1,4 +1,6 @@
 //! Smoothing splines against SciPy's (`fixtures/spline.py` made the table), and what they must be by their definition.
+// Helpers of tests, which clippy takes for something else.
+#![allow(clippy::unwrap_used)]
 
 use pdr_data::{
     prepare::*,

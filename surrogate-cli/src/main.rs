@@ -16,6 +16,7 @@ mod oscillation;
 mod output;
 mod paths;
 mod progress;
+mod raster;
 mod rates;
 mod rays;
 mod report;

@@ -118,7 +118,9 @@ fn number(v: f64, step: f64) -> String {
 fn labels(range: [f64; 2], count: usize) -> Vec<(f64, String)> {
     let at = ticks(range, count);
     let step = if at.len() > 1 { at[1] - at[0] } else { 1.0 };
-    at.into_iter().map(|v| (v, number(v, step * 1.0001))).collect()
+    at.into_iter()
+        .map(|v| (v, number(v, step * 1.0001)))
+        .collect()
 }
 
 const TOP: usize = 44;
@@ -215,14 +217,22 @@ fn bar(canvas: &mut Canvas, [x, y]: [usize; 2], h: usize, panel: &Panel) {
         canvas.text([x + BAR + 8, at.saturating_sub(up)], &text, SCALE, false);
     }
     let start = y + h / 2 + panel.label.len() * GLYPH * SCALE / 2;
-    canvas.text([x + BAR + 100, start.min(y + h + BOTTOM)], &panel.label, SCALE, true);
+    canvas.text(
+        [x + BAR + 100, start.min(y + h + BOTTOM)],
+        &panel.label,
+        SCALE,
+        true,
+    );
 }
 
 fn write(path: &Path, canvas: &Canvas) -> Result<(), Error> {
     let mut bytes = Vec::new();
     {
-        let mut encoder =
-            png::Encoder::new(BufWriter::new(&mut bytes), canvas.width as u32, canvas.height as u32);
+        let mut encoder = png::Encoder::new(
+            BufWriter::new(&mut bytes),
+            canvas.width as u32,
+            canvas.height as u32,
+        );
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
         let mut writer = encoder
@@ -265,12 +275,16 @@ mod tests {
             diverging,
         };
         draw(&path, &frame, &[panel(false), panel(true)]).unwrap();
-        let decoder = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(&path).unwrap()));
+        let decoder =
+            png::Decoder::new(std::io::BufReader::new(std::fs::File::open(&path).unwrap()));
         let mut reader = decoder.read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();
         let width = LEFT + SIDE + 14 + BAR + RIGHT;
-        assert_eq!((info.width, info.height), (2 * width as u32, (TOP + 192 + BOTTOM) as u32));
+        assert_eq!(
+            (info.width, info.height),
+            (2 * width as u32, (TOP + 192 + BOTTOM) as u32)
+        );
         let at = |x: usize, y: usize| {
             let i = (y * 2 * width + x) * 3;
             [pixels[i], pixels[i + 1], pixels[i + 2]]
@@ -280,6 +294,9 @@ mod tests {
         let dark = VIRIDIS.eval_continuous(0.0);
         assert_eq!(at(LEFT + 48, TOP + 96 + 48), [dark.r, dark.g, dark.b]);
         let bright = VIRIDIS.eval_continuous(1.0);
-        assert_eq!(at(LEFT + 3 * 96 + 48, TOP + 48), [bright.r, bright.g, bright.b]);
+        assert_eq!(
+            at(LEFT + 3 * 96 + 48, TOP + 48),
+            [bright.r, bright.g, bright.b]
+        );
     }
 }

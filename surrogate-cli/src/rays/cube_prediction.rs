@@ -47,7 +47,13 @@ pub fn predict(model: &RayModel, target: &Target, output: &Output) -> Result<Vec
                 .into(),
         ));
     }
-    rays(model, target, surroundings.ionisation_rate, surroundings.field, output)
+    rays(
+        model,
+        target,
+        surroundings.ionisation_rate,
+        surroundings.field,
+        output,
+    )
 }
 
 fn rays(
@@ -78,7 +84,9 @@ fn rays(
     // A model of standalone inputs looks at no abundance.
     let nothing = vec![0.0; species];
     if target.solved && model.inputs() == Inputs::Local && cube.species != model.species() {
-        return Err(Error::Usage("the cube and the model have other species".into()));
+        return Err(Error::Usage(
+            "the cube and the model have other species".into(),
+        ));
     }
     let directions = cube.directions()?;
     let mut series = RaySeries::new(cube, target.geometry)?;
@@ -94,7 +102,11 @@ fn rays(
             for k in 0..line.len() {
                 aux.extend([line.density[k], ionisation_rate, field]);
                 if target.solved {
-                    let here = [line.gas_temperature[k], line.dust_temperature[k], line.radiation_field[k]];
+                    let here = [
+                        line.gas_temperature[k],
+                        line.dust_temperature[k],
+                        line.radiation_field[k],
+                    ];
                     aux.extend(here);
                 }
             }
@@ -103,7 +115,12 @@ fn rays(
             } else {
                 nothing.repeat(line.visual_extinction.len())
             };
-            crossed.push(series.cells(cell, direction).map(|c| c.cell).collect::<Vec<_>>());
+            crossed.push(
+                series
+                    .cells(cell, direction)
+                    .map(|c| c.cell)
+                    .collect::<Vec<_>>(),
+            );
             block.push(Series {
                 s: line.visual_extinction,
                 x,
@@ -123,7 +140,9 @@ fn rays(
     }
     bar.finish_and_clear();
     if let Some(cell) = means.counts().iter().position(|n| *n == 0) {
-        return Err(Error::Usage(format!("no ray crosses cell {cell}, so it has no prediction")));
+        return Err(Error::Usage(format!(
+            "no ray crosses cell {cell}, so it has no prediction"
+        )));
     }
     Ok(means.finish())
 }

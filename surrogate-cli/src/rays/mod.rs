@@ -2,6 +2,7 @@
 
 pub mod candidates;
 pub mod columns;
+pub mod cube_prediction;
 pub mod data;
 pub mod files;
 pub mod judge;

@@ -41,7 +41,12 @@ pub struct ColumnDensity {
     #[arg(long, value_enum, default_value_t = Sight::X)]
     pub axis: Sight,
     /// Species, separated by commas.
-    #[arg(long, value_name = "SPECIES", value_delimiter = ',', default_value = "H,H2,CO")]
+    #[arg(
+        long,
+        value_name = "SPECIES",
+        value_delimiter = ',',
+        default_value = "H,H2,CO"
+    )]
     pub species: Vec<String>,
     /// Extent of the box along x, y, z (pc), where the header of the density file is not at hand.
     #[arg(long, value_name = "X,Y,Z", value_delimiter = ',')]
@@ -128,7 +133,9 @@ pub fn run(args: &ColumnDensity, output: &Output) -> Result<Outcome, Error> {
     let mut found = Vec::new();
     for (i, map) in made.maps.iter().enumerate() {
         let truth = truth.get(i);
-        let path = args.out.join(format!("{}_{}.png", map.name, map.axis.letter()));
+        let path = args
+            .out
+            .join(format!("{}_{}.png", map.name, map.axis.letter()));
         figure(&path, map, truth, args.model.is_some())?;
         found.push(describe(map, truth, output)?);
     }
@@ -291,7 +298,10 @@ fn figure(
         label: label.clone(),
         diverging: false,
     };
-    let mut panels = vec![panel(if predicted { "predicted" } else { "" }, here.as_slice())];
+    let mut panels = vec![panel(
+        if predicted { "predicted" } else { "" },
+        here.as_slice(),
+    )];
     let ratio = truth.map(|t| map.log_ratio(t)).transpose()?;
     if let (Some(there), Some(ratio)) = (&there, &ratio) {
         panels.push(panel("truth", there));

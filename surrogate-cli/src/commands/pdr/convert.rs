@@ -30,7 +30,11 @@ pub struct Convert {
 
 /// What to do with what cannot be read.
 pub fn on_unreadable(skip: bool) -> OnUnreadable {
-    if skip { OnUnreadable::Skip } else { OnUnreadable::Fail }
+    if skip {
+        OnUnreadable::Skip
+    } else {
+        OnUnreadable::Fail
+    }
 }
 
 /// Tells the direction from the input and converts.
