@@ -25,14 +25,20 @@ pub(crate) fn temporary(path: &Path) -> Result<NamedTempFile, Error> {
 }
 
 /// Gives a temporary file its name, once all of it is on the disk.
+#[cfg(feature = "hdf5")]
 pub(crate) fn persist(file: NamedTempFile, path: &Path) -> Result<(), Error> {
     file.as_file().sync_all().map_err(Error::io(path))?;
+    rename(file, path)
+}
+
+fn rename(file: NamedTempFile, path: &Path) -> Result<(), Error> {
     file.persist(path)
         .map(|_| ())
         .map_err(|e| Error::io(path)(e.error))
 }
 
-/// Writes `path` through `write`; the target appears (or is replaced) only after everything has reached the disk.
+/// Writes `path` through `write`; the target appears (or is replaced) only after everything has been written. It does not wait
+/// for the disk: a grid becomes thousands of these files.
 pub(crate) fn write(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -43,7 +49,7 @@ pub(crate) fn write(
         write(&mut buffered).map_err(Error::io(path))?;
         buffered.flush().map_err(Error::io(path))?;
     }
-    persist(file, path)
+    rename(file, path)
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub struct Prepare {
     #[arg(long)]
     pub no_smoothing: bool,
     /// Bounds of log10 abundances.
-    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', num_args = 1, default_values_t = [-30.0, 0.0])]
+    #[arg(long, value_name = "LOW,HIGH", allow_hyphen_values = true, value_delimiter = ',', num_args = 1, default_values_t = [-30.0, 0.0])]
     pub bounds: Vec<f64>,
     /// Points wanted, evenly spaced in log10 (A_V + offset) [default: as they are].
     #[arg(long, value_name = "N")]
