@@ -71,12 +71,10 @@ fn solve(
     atol: f64,
 ) -> Result<BatchResults<f64>, Box<dyn std::error::Error>> {
     let batch = KineticsBatch::new(network, environments)?;
-    let laws = network.conserved_quantities().into_iter().map(|law| law.1);
     let options = Options::default()
         .rtol(rtol)
         .atol(atol)
-        .outputs(times.to_vec())
-        .keep_nonnegative(laws.collect());
+        .outputs(times.to_vec());
     let span = (times[0], times[times.len() - 1]);
     let watch = Watch::default();
     let make = || batch.lanes::<LANES>();

@@ -327,6 +327,24 @@ impl Network {
         rows
     }
 
+    /// Weights of those [`conserved_quantities`](Self::conserved_quantities) that every reaction conserves and that some species has.
+    pub(crate) fn kept_quantities(&self) -> Vec<Vec<f64>> {
+        let mut laws: Vec<Vec<f64>> = self
+            .conserved_quantities()
+            .into_iter()
+            .map(|q| q.1)
+            .collect();
+        laws.retain(|law| law.iter().any(|&w| w != 0.0));
+        for reaction in &self.reactions {
+            let net = reaction.net();
+            let change =
+                |law: &[f64]| -> f64 { net.iter().map(|&(i, s)| law[i] * f64::from(s)).sum() };
+            // Small integers: exact.
+            laws.retain(|law| change(law) == 0.0);
+        }
+        laws
+    }
+
     /// Structure of the Jacobian ∂(dn/dt)/∂n in compressed columns, diagonal included: offsets
     /// (species + 1) and, per column, the rows in ascending order.
     ///

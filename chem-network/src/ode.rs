@@ -26,6 +26,10 @@ impl System for Kinetics {
     fn is_autonomous(&self) -> bool {
         true
     }
+
+    fn conserved(&self) -> Vec<Vec<f64>> {
+        self.conserved_sums().to_vec()
+    }
 }
 
 impl Jacobian for Kinetics {
@@ -191,6 +195,10 @@ impl<const W: usize> LaneSystem<f64, W> for KineticsLanes<'_, W> {
 
     fn is_autonomous(&self) -> bool {
         true
+    }
+
+    fn conserved(&self) -> Vec<Vec<f64>> {
+        self.kinetics.conserved_sums().to_vec()
     }
 }
 

@@ -48,6 +48,97 @@ fn elements_and_charge_are_conserved_without_clipping() {
     assert!(worst_charge < 1e-10, "{worst_charge:e}");
 }
 
+/// Largest change of an element (of its total) and of the charge (of Σ|q| n) over all models, outputs included.
+fn largest_changes(
+    network: &chem_network::Network,
+    found: &stiff_ode_solvers::BatchResults<f64>,
+) -> (f64, f64) {
+    let (mut element, mut charge) = (0f64, 0f64);
+    for solution in found.iter().map(|found| found.as_ref().unwrap()) {
+        for (what, weights) in network.conserved_quantities() {
+            let start = solution.state(0);
+            for state in solution.y.chunks(weights.len()) {
+                let gross: f64 = weights.iter().zip(state).map(|(w, n)| (w * n).abs()).sum();
+                // Σ|q| n at the end may be 1e-6 of that at the start: differences and sum without rounding that would show.
+                let mut terms: Vec<f64> = Vec::new();
+                for ((w, n), n0) in weights.iter().zip(state).zip(start) {
+                    terms.extend([w * n, -w * n0]);
+                }
+                let change = exact_sum(&terms).abs() / gross;
+                let worst = if what == "charge" {
+                    &mut charge
+                } else {
+                    &mut element
+                };
+                *worst = worst.max(change);
+            }
+        }
+    }
+    (element, charge)
+}
+
+/// Sum with what rounding takes from it (Neumaier).
+fn exact_sum(terms: &[f64]) -> f64 {
+    let (mut sum, mut lost) = (0f64, 0f64);
+    for &x in terms {
+        let next = sum + x;
+        lost += if sum.abs() >= x.abs() {
+            (sum - next) + x
+        } else {
+            (x - next) + sum
+        };
+        sum = next;
+    }
+    sum + lost
+}
+
+/// Models under conditions of their own, in lanes: the solver keeps what `Kinetics` names as conserved, without any option.
+#[test]
+fn random_models_keep_elements_and_charge_by_default() {
+    let network = embedded("osu224").unwrap();
+    let models = 128u32;
+    let part = |m: u32, step: f64| (f64::from(m) * step).fract();
+    let mut initial = Vec::new();
+    let mut environments = Vec::new();
+    for m in 0..models {
+        let distribution = if m % 2 == 0 {
+            Distribution::grassi()
+        } else {
+            Distribution::codes()
+        };
+        let states = distribution
+            .with_total_density(10f64.powf(2.0 + 5.0 * part(m, 0.618_034)))
+            .unwrap();
+        initial.extend_from_slice(states.sample(&network, 1, u64::from(m)).unwrap().states());
+        environments.push(Environment::new(
+            10f64.powf(1.0 + 1.477 * part(m, 0.414_214)),
+            10f64.powf(-18.0 + 4.0 * part(m, 0.732_051)),
+        ));
+    }
+    let batch = KineticsBatch::new(&network, &environments[..]).unwrap();
+    let run = |options: &Options<f64>| {
+        let make = || batch.lanes::<8>();
+        let found = solve_lanes::<f64, _, _, 8>(
+            make,
+            &Rodas5p,
+            span(),
+            &initial,
+            options,
+            &Watch::default(),
+        );
+        largest_changes(&network, &found.unwrap())
+    };
+    let (element, charge) = run(&options());
+    assert!(element < 1e-11, "{element:e}");
+    assert!(charge < 1e-11, "{charge:e}");
+    let without = run(&options().conserve(Vec::new()));
+    println!("{element:e} {charge:e}, without: {without:?}");
+    assert!(
+        without.0.max(without.1) > 3e-12,
+        "nothing is lost without it: the test shows nothing"
+    );
+}
+
 #[test]
 fn lanes_with_environments_of_their_own_equal_single_models() {
     const W: usize = 4;

@@ -140,6 +140,9 @@ impl<S: System<T>, T: Scalar> System<T> for ColouredDifferences<S, T> {
     fn is_autonomous(&self) -> bool {
         self.inner.is_autonomous()
     }
+    fn conserved(&self) -> Vec<Vec<T>> {
+        self.inner.conserved()
+    }
 }
 
 impl<S: System<T>, T: Scalar> Jacobian<T> for ColouredDifferences<S, T> {

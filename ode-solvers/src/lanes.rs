@@ -16,6 +16,10 @@ pub trait LaneSystem<T: Scalar, const W: usize> {
     fn is_autonomous(&self) -> bool {
         false
     }
+    /// Weights of the sums that f keeps in every model, see [`System::conserved`].
+    fn conserved(&self) -> Vec<Vec<T>> {
+        Vec::new()
+    }
 }
 
 /// A lane system with its Jacobian, see [`Jacobian`].
@@ -106,6 +110,11 @@ impl<T: Scalar, S: System<T>, const W: usize> LaneSystem<T, W> for Each<'_, T, S
     }
     fn is_autonomous(&self) -> bool {
         self.systems.iter().all(System::is_autonomous)
+    }
+    fn conserved(&self) -> Vec<Vec<T>> {
+        self.systems
+            .first()
+            .map_or_else(Vec::new, System::conserved)
     }
 }
 

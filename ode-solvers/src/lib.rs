@@ -3,6 +3,7 @@
 mod adjoint;
 mod aligned;
 mod batch;
+mod conserved;
 mod controller;
 mod dense;
 mod differences;

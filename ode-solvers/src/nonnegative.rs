@@ -1,4 +1,5 @@
-//! Projection of a state onto {y ≥ 0, conserved sums kept}, for [`crate::Options::keep_nonnegative`] (after Sandu 2001, J. Comput. Phys. 170, 589).
+//! Projection of a state onto {conserved sums kept}, and onto {y ≥ 0} with it for [`crate::Options::keep_nonnegative`] (after Sandu 2001, J. Comput.
+//! Phys. 170, 589).
 use crate::Scalar;
 use crate::invariant::Total;
 
@@ -57,7 +58,13 @@ impl<T: Scalar, const W: usize> Projection<T, W> {
         }
     }
 
-    /// Moves a lane's state where it has negative components, or has lost more than rounding of a sum. Returns the root mean square of what it was moved by, in units of the tolerances
+    /// The sums at the start, per law.
+    #[inline(always)]
+    pub fn totals(&self) -> &[Total<T, W>] {
+        &self.totals
+    }
+
+    /// Moves a lane's state where it has negative components (unless those may stay, `signed`), or has lost more than rounding of a sum. Returns the root mean square of what it was moved by, in units of the tolerances
     /// (0 where nothing was to do), or `None` where no state with these sums was found; the state is then as it was.
     pub fn project(
         &mut self,
@@ -65,9 +72,10 @@ impl<T: Scalar, const W: usize> Projection<T, W> {
         laws: &[Vec<T>],
         atol: &[T],
         rtol: impl Fn(usize) -> T,
+        signed: bool,
         y: &mut [[T; W]],
     ) -> Option<T> {
-        let negative = !y.iter().all(|y| y[lane] >= T::zero());
+        let negative = !signed && !y.iter().all(|y| y[lane] >= T::zero());
         if !negative && laws.is_empty() {
             return Some(T::zero());
         }
@@ -75,7 +83,7 @@ impl<T: Scalar, const W: usize> Projection<T, W> {
             let y = y[lane];
             self.y[i] = y;
             self.moved[i] = y;
-            self.held[i] = y < T::zero();
+            self.held[i] = !signed && y < T::zero();
             self.scale[i] = atol[i] + rtol(i) * y.abs();
         }
         // Rounding over the long steps of chemistry near equilibrium is amplified, and adds up: it is taken back before it shows.
@@ -91,7 +99,7 @@ impl<T: Scalar, const W: usize> Projection<T, W> {
             self.restore_sums(lane, laws)?;
             let mut more = false;
             for i in 0..y.len() {
-                if self.moved[i] < T::zero() {
+                if !signed && self.moved[i] < T::zero() {
                     (self.held[i], more) = (true, true);
                 }
             }

@@ -73,6 +73,13 @@ impl<S: System<T>, T: Scalar> System<T> for Scaled<S, T> {
     fn is_autonomous(&self) -> bool {
         self.inner.is_autonomous()
     }
+    fn conserved(&self) -> Vec<Vec<T>> {
+        let mut laws = self.inner.conserved();
+        for law in &mut laws {
+            law.iter_mut().zip(&self.scales).for_each(|(w, &s)| *w *= s);
+        }
+        laws
+    }
 }
 
 impl<S: Jacobian<T>, T: Scalar> Jacobian<T> for Scaled<S, T> {

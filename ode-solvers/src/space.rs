@@ -167,6 +167,10 @@ impl<S: System<T>, T: Scalar> InSpace<S, T> {
             ("steady state", usize::from(options.steady.is_some())),
             ("dense output", usize::from(options.dense)),
             ("projection", usize::from(options.nonnegative.is_some())),
+            (
+                "number of conservation laws",
+                options.conserved.iter().flatten().count(),
+            ),
             ("step in t", usize::from(in_time)),
         ];
         match counts.iter().find(|c| c.1 > 0) {
@@ -240,6 +244,13 @@ impl<S: System<T>, T: Scalar> System<T> for InSpace<S, T> {
             Form::Linear(s) => s.is_autonomous(),
             Form::Scaled(s) => s.is_autonomous(),
             Form::Log(s) => s.is_autonomous(),
+        }
+    }
+    fn conserved(&self) -> Vec<Vec<T>> {
+        match &self.form {
+            Form::Linear(s) => s.conserved(),
+            Form::Scaled(s) => s.conserved(),
+            Form::Log(s) => s.conserved(),
         }
     }
 }

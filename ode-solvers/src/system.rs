@@ -26,6 +26,12 @@ pub trait System<T: Scalar = f64> {
     fn is_autonomous(&self) -> bool {
         false
     }
+
+    /// Weights (each of length `dim`) of sums Σ w_i y_i that f keeps: elements, charge. Solvers then keep them to 1e-12 of Σ |w_i y_i| at the end of
+    /// every step and at every output, whatever rounding does; see [`crate::Options::conserve`]. None unless implemented.
+    fn conserved(&self) -> Vec<Vec<T>> {
+        Vec::new()
+    }
 }
 
 /// A system with its Jacobian ∂f/∂y, which the stiff methods need.
@@ -61,6 +67,9 @@ impl<T: Scalar, S: System<T> + ?Sized> System<T> for &S {
     }
     fn is_autonomous(&self) -> bool {
         (**self).is_autonomous()
+    }
+    fn conserved(&self) -> Vec<Vec<T>> {
+        (**self).conserved()
     }
 }
 

@@ -160,6 +160,7 @@ fn no_option_allocates_per_step() {
             "nonnegative",
             base.clone().keep_nonnegative(vec![vec![1.0; 3]]),
         ),
+        ("conserved", base.clone().conserve(vec![vec![1.0; 3]])),
         ("invariant", base.clone().invariant(vec![1.0; 3], 0)),
         ("stops", base.clone().stops(vec![3.0, 4.0])),
     ];

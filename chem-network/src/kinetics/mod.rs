@@ -76,6 +76,7 @@ pub struct Kinetics {
     next_k: Vec<f64>,
     /// Whether k was set by the caller, not from the environment.
     replaced: bool,
+    conserved: Arc<[Vec<f64>]>,
     rhs: Vec<f64>,
     single: Vec<[f64; QUAD]>,
     jacobian: Vec<f64>,
@@ -116,6 +117,7 @@ impl Kinetics {
                 .map(|r| Quantities::of(&r.rate))
                 .collect(),
             replaced: false,
+            conserved: network.kept_quantities().into(),
             rhs: vec![0.0; plan.rhs.recipe_offsets.len() - 1],
             single: vec![
                 [0.0; QUAD];
@@ -234,6 +236,13 @@ impl Kinetics {
     #[must_use]
     pub fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// Weights (one per species) of the elements and of the charge, those that every reaction of the network conserves: Σ w n of these is constant in
+    /// time, whatever the rate coefficients.
+    #[must_use]
+    pub fn conserved_sums(&self) -> &[Vec<f64>] {
+        &self.conserved
     }
 
     /// How rate coefficients are evaluated.

@@ -179,6 +179,10 @@ impl<const W: usize> LaneSystem<f64, W> for TrackedLanes<'_, W> {
     fn is_autonomous(&self) -> bool {
         self.of.track.times().len() == 1
     }
+
+    fn conserved(&self) -> Vec<Vec<f64>> {
+        self.kinetics.conserved_sums().to_vec()
+    }
 }
 
 impl<const W: usize> LaneJacobian<f64, W> for TrackedLanes<'_, W> {

@@ -199,6 +199,10 @@ where
                 "number of non-negative projections of a rollout",
                 usize::from(options.nonnegative.is_some()),
             ),
+            (
+                "number of conservation laws of a rollout",
+                options.conserved.iter().flatten().count(),
+            ),
         ] {
             if count > 0 {
                 return Err(SolveError::InvalidOption {
@@ -357,6 +361,10 @@ struct Recorder<'r, T, const W: usize> {
 }
 
 impl<T: Scalar, P: Recorded<T, W>, const W: usize> Client<T, P, W> for Recorder<'_, T, W> {
+    fn records(&self) -> bool {
+        true
+    }
+
     fn next(&mut self, lane: usize, y: &mut [[T; W]]) -> Option<Start<T>> {
         if std::mem::replace(&mut self.started[lane], true) {
             return None;

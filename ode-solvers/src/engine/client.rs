@@ -66,6 +66,10 @@ pub(crate) trait Client<T: Copy, P, const W: usize> {
         stats: Statistics,
         end: Result<Stop, Failure<T>>,
     );
+    /// Whether steps are recorded, to be differentiated: states are then left as the method gave them.
+    fn records(&self) -> bool {
+        false
+    }
     /// Whether to stop all work now.
     fn cancelled(&self) -> bool {
         false

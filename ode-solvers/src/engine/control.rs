@@ -73,13 +73,65 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             let rtol = &self.rtol;
             let rtol_of = |i: usize| rtol.get(i).copied().unwrap_or(options.rtol);
             let correction =
-                (self.projection).project(l, laws, &self.atol, rtol_of, &mut self.y_new);
+                (self.projection).project(l, laws, &self.atol, rtol_of, false, &mut self.y_new);
             // No state near enough: an error well above the tolerance, so that the step is repeated smaller.
             let correction = correction.unwrap_or(T::of(1e3));
             moved[l] = correction > T::zero() && correction <= T::one();
             errors[l] = errors[l].max(correction);
         }
         moved
+    }
+
+    /// Gives new states of these lanes the sums they have lost; the correction counts as error. Says which lanes were moved.
+    #[cold]
+    pub(super) fn restore_sums(
+        &mut self,
+        lost: &[bool; W],
+        finite: &[bool; W],
+        errors: &mut [T; W],
+        options: &Options<T>,
+    ) -> [bool; W] {
+        let mut moved = [false; W];
+        for l in 0..W {
+            if !(lost[l] && self.lanes[l].active && finite[l] && errors[l] <= T::one()) {
+                continue;
+            }
+            let rtol = &self.rtol;
+            let rtol_of = |i: usize| rtol.get(i).copied().unwrap_or(options.rtol);
+            let laws = &self.conserved.laws;
+            // No state with these sums nearby (laws that contradict each other): it stays as it is.
+            let correction =
+                (self.projection).project(l, laws, &self.atol, rtol_of, true, &mut self.y_new);
+            if let Some(correction) = correction {
+                moved[l] = correction > T::zero() && correction <= T::one();
+                errors[l] = errors[l].max(correction);
+            }
+        }
+        moved
+    }
+
+    /// Gives `out`, a state within a step, the sums it has lost, in these lanes.
+    #[inline(always)]
+    pub(super) fn restore_sums_within(&mut self, wanted: &[bool; W], options: &Options<T>) {
+        if self.conserved.is_empty() {
+            return;
+        }
+        let lost = self.conserved.lost(&self.projection, &self.out);
+        let lost = std::array::from_fn(|l| lost[l] && wanted[l]);
+        if lost.contains(&true) {
+            self.restore_lost_within(&lost, options);
+        }
+    }
+
+    #[cold]
+    fn restore_lost_within(&mut self, lost: &[bool; W], options: &Options<T>) {
+        for l in (0..W).filter(|&l| lost[l]) {
+            let rtol = &self.rtol;
+            let rtol_of = |i: usize| rtol.get(i).copied().unwrap_or(options.rtol);
+            let laws = &self.conserved.laws;
+            // Without a state with these sums nearby it stays as interpolated.
+            let _ = (self.projection).project(l, laws, &self.atol, rtol_of, true, &mut self.out);
+        }
     }
 
     /// Lanes ended by an event take the state at that event.

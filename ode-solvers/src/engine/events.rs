@@ -122,6 +122,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         self.stepper
             .interpolate(&[theta; W], &self.h, &self.y, &self.y_new, &mut self.out);
         restore_invariants(&options.invariants, &self.totals, &mut self.out);
+        self.restore_sums_within(&[true; W], options);
     }
 
     fn find_crossings<S>(&mut self, accepted: &[bool; W], options: &Options<T>)

@@ -29,6 +29,11 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         let mut moved = [false; W];
         if let Some(laws) = &options.nonnegative {
             moved = self.keep_nonnegative(&finite, &mut errors, laws, options);
+        } else if !self.conserved.is_empty() {
+            let lost = self.conserved.lost(&self.projection, &self.y_new);
+            if lost.contains(&true) {
+                moved = self.restore_sums(&lost, &finite, &mut errors, options);
+            }
         }
         let mut accepted = [false; W];
         let mut sound = [false; W];

@@ -114,7 +114,8 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
                 client.output(lane, 0, t, &self.y);
                 self.lanes[lane].next_output = 1;
             }
-            if let Some(laws) = &options.nonnegative {
+            let laws = options.nonnegative.as_ref().unwrap_or(&self.conserved.laws);
+            if !laws.is_empty() {
                 self.projection.start(lane, laws, &self.y);
             }
             if !options.events.is_empty() {

@@ -8,6 +8,7 @@ mod lane;
 mod output;
 
 use crate::aligned::Aligned;
+use crate::conserved::Conserved;
 use crate::controller::{rms, rms_each};
 use crate::invariant::Total;
 use crate::methods::Stepper;
@@ -32,6 +33,8 @@ pub(crate) struct Engine<T, P, const W: usize> {
     /// Initial values of the invariants.
     totals: Vec<Total<T, W>>,
     projection: Projection<T, W>,
+    /// Sums kept without sign constraints; empty where states are projected to be non-negative, with laws of their own.
+    conserved: Conserved<T>,
     events: Events<T, W>,
     /// Whether the stepper has prepared the interpolant of the last attempt.
     interpolant_ready: bool,
@@ -54,6 +57,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             rtol: Vec::new(),
             totals: Vec::new(),
             projection: Projection::new(),
+            conserved: Conserved::default(),
             events: Events::new(),
             interpolant_ready: false,
             lanes: [Lane::idle(); W],
@@ -82,8 +86,23 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         }
         self.rtol.clear();
         self.rtol.extend_from_slice(&options.rtol_each);
-        let laws = options.nonnegative.as_deref().unwrap_or_default();
-        self.projection.prepare(laws.len(), n);
+        self.conserved = Conserved::new(match (&options.nonnegative, &options.conserved) {
+            (Some(_), _) => Vec::new(),
+            (None, Some(laws)) => laws.clone(),
+            (None, None) => system.conserved(),
+        });
+        if let Some(law) = self.conserved.laws.iter().find(|law| law.len() != n) {
+            return Err(SolveError::Dimension {
+                what: "a conservation law",
+                expected: n,
+                found: law.len(),
+            });
+        }
+        let laws = options
+            .nonnegative
+            .as_ref()
+            .map_or(self.conserved.laws.len(), Vec::len);
+        self.projection.prepare(laws, n);
         self.events.prepare(options.events.len(), n);
         if options.nonnegative.is_some() && !self.stepper.can_be_moved() {
             return Err(SolveError::InvalidOption {
@@ -154,6 +173,9 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         Q: Client<T, P, W>,
     {
         self.prepare(system, options)?;
+        if client.records() {
+            self.conserved = Conserved::default();
+        }
         let own = self.stepper.control();
         let control = options.controller.map_or(own, |c| c.for_order(own.order));
         for lane in 0..W {

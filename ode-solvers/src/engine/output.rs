@@ -57,6 +57,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             if let Some(laws) = &options.nonnegative {
                 self.project_outputs(&pending, laws, options);
             }
+            self.restore_sums_within(&pending.map(|t| t.is_some()), options);
             for l in 0..W {
                 if let Some(t) = pending[l] {
                     let state = if t == ends[l] {
@@ -88,7 +89,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             let rtol = &self.rtol;
             let rtol_of = |i: usize| rtol.get(i).copied().unwrap_or(options.rtol);
             // Without a state with these sums nearby (never seen) the output stays as interpolated.
-            let _ = (self.projection).project(l, laws, &self.atol, rtol_of, &mut self.out);
+            let _ = (self.projection).project(l, laws, &self.atol, rtol_of, false, &mut self.out);
         }
     }
 
@@ -119,6 +120,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
                 self.stepper
                     .interpolate(&theta, &self.h, &self.y, &self.y_new, &mut self.out);
                 restore_invariants(&options.invariants, &self.totals, &mut self.out);
+                self.restore_sums_within(accepted, options);
             }
             for l in (0..W).filter(|&l| accepted[l]) {
                 client.dense_node(l, &self.out);

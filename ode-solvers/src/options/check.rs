@@ -135,7 +135,7 @@ impl<T: Scalar> Options<T> {
                 }
             }
         }
-        for weights in self.nonnegative.iter().flatten() {
+        for weights in self.nonnegative.iter().chain(&self.conserved).flatten() {
             if weights.len() != dim {
                 return Err(SolveError::Dimension {
                     what: "a conservation law",
