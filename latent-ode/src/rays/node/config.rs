@@ -172,7 +172,7 @@ impl Default for NodeConfig {
             batch: 32,
             alpha: 0.01,
             points: 24,
-            random_starts: 0.5,
+            random_starts: 0.0,
             min_points: 2,
             stages: vec![NodeStage {
                 epochs: 1000,
@@ -189,9 +189,9 @@ impl Default for NodeConfig {
             rate_start: 0.1,
             rate_end: 0.0,
             rate_exponent: 1.0,
-            weight_decay: 1e-3,
+            weight_decay: 1e-4,
             clip_norm: 1.0,
-            average: 0.998,
+            average: 0.995,
             review_epochs: 25,
             max_seconds: 0.0,
         }
