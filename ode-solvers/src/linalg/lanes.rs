@@ -367,8 +367,15 @@ impl<T: Scalar, P: Pack<T, W>, const W: usize> tiles::Begin<P> for Matrix<'_, T,
             for c in 0..C {
                 let value = self.jacobian.get(slots[c] as usize).unwrap_or(&zero);
                 tile[r][c] = P::load(value).negated();
-                if i + r == j + c {
-                    tile[r][c] = tile[r][c].plus(self.shift);
+            }
+        }
+        // One branch for the tile: one for each entry is as dear as the entries.
+        if i / TILE == j / TILE {
+            for r in 0..R {
+                for c in 0..C {
+                    if i + r == j + c {
+                        tile[r][c] = tile[r][c].plus(self.shift);
+                    }
                 }
             }
         }

@@ -6,6 +6,7 @@ mod fixed;
 mod lanes;
 mod pattern;
 mod ragged;
+mod residual;
 mod symbolic;
 mod tiles;
 
@@ -221,19 +222,7 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
         };
         self.kept.copy_from_slice(b);
         fixed.solve(b);
-        for (left, x) in self.kept.iter_mut().zip(b.iter()) {
-            for l in 0..W {
-                left[l] -= self.shift[l] * x[l];
-            }
-        }
-        for (j, x) in b.iter().enumerate() {
-            for k in self.pattern.col_offsets()[j]..self.pattern.col_offsets()[j + 1] {
-                let left = &mut self.kept[self.pattern.row_indices()[k]];
-                for l in 0..W {
-                    left[l] += self.values[k][l] * x[l];
-                }
-            }
-        }
+        residual::subtract(&mut self.kept, &self.shift, &self.values, b, &self.pattern);
         fixed.solve(&mut self.kept);
         let (mut size, mut change) = ([T::zero(); W], [T::zero(); W]);
         for (x, more) in b.iter_mut().zip(&self.kept) {
