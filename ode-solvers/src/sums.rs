@@ -11,7 +11,10 @@ pub(crate) fn combine<T: Scalar, const W: usize, const J: usize>(
 ) {
     let n = out.len();
     let base = &base[..n];
-    let terms = terms.map(|x| &x[..n]);
+    let mut terms = terms;
+    for term in &mut terms {
+        *term = &term[..n];
+    }
     #[cfg(target_arch = "x86_64")]
     if x86::combine(out, Some(base), &coefficients, &terms) {
         return;
@@ -29,7 +32,10 @@ pub(crate) fn add<T: Scalar, const W: usize, const J: usize>(
     terms: [&[[T; W]]; J],
 ) {
     let n = out.len();
-    let terms = terms.map(|x| &x[..n]);
+    let mut terms = terms;
+    for term in &mut terms {
+        *term = &term[..n];
+    }
     #[cfg(target_arch = "x86_64")]
     if x86::combine(out, None, &coefficients, &terms) {
         return;
@@ -81,9 +87,12 @@ mod x86 {
         let (Some(out), Some(coefficients)) = (doubles_mut(out), coefficients.first_chunk()) else {
             return false;
         };
-        let terms: [&[[f64; 8]]; J] = terms.map(|term| doubles(term).unwrap_or_default());
+        let mut these: [&[[f64; 8]]; J] = [&[]; J];
+        for j in 0..J {
+            these[j] = doubles(terms[j]).unwrap_or_default();
+        }
         // SAFETY: the processor has just been asked for the one feature that the function needs.
-        unsafe { combine_avx512(out, base.and_then(doubles), coefficients, &terms) };
+        unsafe { combine_avx512(out, base.and_then(doubles), coefficients, &these) };
         true
     }
 

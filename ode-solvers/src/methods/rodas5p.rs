@@ -198,12 +198,22 @@ pub struct Rodas5pStepper<T, const W: usize> {
 
 #[inline(always)]
 fn over<T: Scalar, const W: usize, const J: usize>(inverse_h: &[T; W], row: &[f64]) -> [[T; W]; J] {
-    std::array::from_fn(|j| std::array::from_fn(|l| inverse_h[l] * T::of(row[j])))
+    let mut coefficients = [[T::zero(); W]; J];
+    for (c, &weight) in coefficients.iter_mut().zip(row) {
+        for l in 0..W {
+            c[l] = inverse_h[l] * T::of(weight);
+        }
+    }
+    coefficients
 }
 
 #[inline(always)]
 fn plain<T: Scalar, const W: usize, const J: usize>(row: &[f64]) -> [[T; W]; J] {
-    std::array::from_fn(|j| [T::of(row[j]); W])
+    let mut coefficients = [[T::zero(); W]; J];
+    for (c, &weight) in coefficients.iter_mut().zip(row) {
+        *c = [T::of(weight); W];
+    }
+    coefficients
 }
 
 /// Right-hand side of stage `$s` at the current state, and its solution: M U_s = f + Σ_j R_sj/h U_j + h D_s ∂f/∂t.
@@ -363,7 +373,10 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
         out: &mut [[T; W]],
     ) {
         let n = self.dim;
-        let rest: [T; W] = std::array::from_fn(|l| T::one() - theta[l]);
+        let mut rest = [T::one(); W];
+        for l in 0..W {
+            rest[l] -= theta[l];
+        }
         let (k1, k2, k3) = (
             &self.dense[..n],
             &self.dense[n..2 * n],
@@ -371,10 +384,12 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
         );
         for i in 0..n {
             let (k1, k2, k3, y, y_new) = (k1[i], k2[i], k3[i], y[i], y_new[i]);
-            out[i] = std::array::from_fn(|l| {
+            let mut state = [T::zero(); W];
+            for l in 0..W {
                 let bend = k1[l] + theta[l] * (k2[l] + theta[l] * k3[l]);
-                rest[l] * y[l] + theta[l] * (y_new[l] + rest[l] * bend)
-            });
+                state[l] = rest[l] * y[l] + theta[l] * (y_new[l] + rest[l] * bend);
+            }
+            out[i] = state;
         }
     }
 
