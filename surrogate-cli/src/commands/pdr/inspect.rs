@@ -1,35 +1,110 @@
 //! `surrogate pdr inspect`: what a file of PDR data holds, and what is wrong with it.
 
+use crate::commands::pdr::rays::is_hdf5;
 use crate::error::Error;
 use crate::output::{Outcome, Output};
 use clap::Args;
-use pdr_data::hdf5::{GridFile, OnUnreadable, cube_groups, read_cube};
+use pdr_data::cube::SolvedCube;
+use pdr_data::density::{DensityCube, DensityProfile};
+use pdr_data::fin::pdr::{Geometry, geometry, read_cube as read_cells, read_line};
+use pdr_data::hdf5::{GridFile, Kind, OnUnreadable, PackedFile, kind, read_cube};
 use pdr_data::inspect::{CONDITIONS, Range, Survey};
+use pdr_data::species::REDUCED;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// Unreadable models that are listed; further ones are counted.
 const LISTED: usize = 20;
 
+/// Rays read at a time.
+const BLOCK: usize = 4096;
+
 /// Options of `pdr inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// Grid of models or solved cubes (HDF5).
+    /// Grid of models, solved cubes or packed rays (HDF5), a `.pdr.fin` file, or a density file of 3D-PDR.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 }
 
 /// Reads everything and reports; an unreadable model is a finding (exit code 3), not the end.
 pub fn run(args: &Inspect, output: &Output) -> Result<Outcome, Error> {
-    let groups = cube_groups(&args.file)?;
-    if groups.is_empty() {
-        return grid(&args.file, output);
+    if !is_hdf5(&args.file) {
+        return text(&args.file, output);
     }
-    let mut all = Vec::new();
-    for group in groups {
-        all.push(cube(&args.file, &group, output)?);
+    match kind(&args.file)? {
+        Kind::Grid => grid(&args.file, output),
+        Kind::Packed => packed(&args.file, output),
+        Kind::Cubes(groups) => {
+            let mut all = Vec::new();
+            for group in groups {
+                let solved = read_cube(&args.file, &group)?;
+                all.push(cube(&solved, &group, output)?);
+            }
+            Ok(Outcome::done(json!({ "kind": "cubes", "cubes": all })))
+        }
     }
-    Ok(Outcome::done(json!({ "kind": "cubes", "cubes": all })))
+}
+
+/// A `.pdr.fin` file by its name, else a density cube by its three counts in the first line, else a density profile.
+fn text(path: &Path, output: &Output) -> Result<Outcome, Error> {
+    let name = path.to_string_lossy();
+    let species = REDUCED.map(str::to_string);
+    if name.trim_end_matches(".gz").ends_with(".pdr.fin") {
+        if geometry(path, species.len())? == Geometry::Cube {
+            let object = cube(&read_cells(path, &species)?, &name, output)?;
+            return Ok(Outcome::done(json!({ "kind": "cubes", "cubes": [object] })));
+        }
+        let line = read_line(path, species.len())?;
+        let mut survey = Survey::new(&species);
+        survey.add(&line);
+        say(&survey, output)?;
+        let mut object = report(&survey);
+        object["kind"] = json!("line of sight");
+        return Ok(Outcome::done(object));
+    }
+    let mut range = Range::default();
+    let cells = match DensityProfile::read(path) {
+        Ok(profile) => {
+            profile.density.iter().for_each(|n| range.add(*n));
+            output.say(&fact("points", profile.density.len()))?;
+            json!([profile.density.len()])
+        }
+        // A line of four numbers at the start is a profile; whatever is wrong further on is its own.
+        Err(error @ pdr_data::Error::FieldCount { line: 1, .. }) => {
+            let cube = DensityCube::read(path).map_err(|e| match e {
+                pdr_data::Error::FieldCount { line: 1, .. } => error,
+                other => other,
+            })?;
+            cube.density.iter().for_each(|n| range.add(*n));
+            let [nx, ny, nz] = cube.cells;
+            output.say(&fact("cells", format!("{nx} x {ny} x {nz}")))?;
+            json!(cube.cells)
+        }
+        Err(other) => return Err(other.into()),
+    };
+    output.say(&fact("n_H [cm^-3]", span(range)))?;
+    Ok(Outcome::done(
+        json!({ "kind": "density", "cells": cells, "n_H": pair(range) }),
+    ))
+}
+
+fn packed(path: &Path, output: &Output) -> Result<Outcome, Error> {
+    let file = PackedFile::open(path)?;
+    let mut survey = Survey::new(file.species());
+    for first in (0..file.len()).step_by(BLOCK) {
+        for ray in file.read(first, BLOCK)? {
+            survey.add(&ray);
+        }
+    }
+    output.say(&fact("rays", file.len()))?;
+    output.say(&fact("points per ray", span(survey.lengths)))?;
+    say(&survey, output)?;
+    let mut object = report(&survey);
+    object["kind"] = json!("packed rays");
+    object["rays"] = json!(file.len());
+    object["points_per_ray"] = pair(survey.lengths);
+    Ok(Outcome::done(object))
 }
 
 fn grid(path: &Path, output: &Output) -> Result<Outcome, Error> {
@@ -81,8 +156,7 @@ fn grid(path: &Path, output: &Output) -> Result<Outcome, Error> {
     })
 }
 
-fn cube(path: &Path, group: &str, output: &Output) -> Result<Value, Error> {
-    let cube = read_cube(path, group)?;
+fn cube(cube: &SolvedCube, group: &str, output: &Output) -> Result<Value, Error> {
     let mut survey = Survey::new(&cube.species);
     for i in 0..cube.len() {
         let conditions = [
