@@ -242,7 +242,7 @@ macro_rules! state {
 
 impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Rodas5pStepper<T, W> {
     fn control(&self) -> Control<T> {
-        Control::new(5, 1.0, 0.0, 0.9, 0.2, 10.0)
+        Control::new(5, 1.0, 0.0, 0.9, 0.2, 6.0)
     }
 
     fn prepare(&mut self, system: &mut S) -> Result<(), SolveError> {
