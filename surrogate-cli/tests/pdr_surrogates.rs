@@ -3,6 +3,7 @@
 
 mod support;
 
+use pdr_data::hdf5::GridFile;
 use std::path::{Path, PathBuf};
 use support::{call, names, write};
 
@@ -93,6 +94,36 @@ fn a_grid_is_learned_judged_and_reported() {
         .json();
     assert_eq!(all["judged"], 256);
     assert!(all["baseline_mae_dex"].is_null());
+    // The score again, from the predictions as they are written.
+    let predict =
+        format!("pdr predict --model m/model.safetensors --data {data} --out p.h5 --json");
+    assert_eq!(call(at, &predict).expect(0).json()["predicted"], 256);
+    let (truth, predicted) = (
+        GridFile::open(&grid).unwrap(),
+        GridFile::open(at.join("p.h5")).unwrap(),
+    );
+    assert_eq!(truth.model_ids(), predicted.model_ids());
+    let (mut sum, mut count, mut temperature) = (0.0, 0, 0.0);
+    for i in 217..256 {
+        let (x, p) = (
+            truth.read_points(i).unwrap(),
+            predicted.read_points(i).unwrap(),
+        );
+        for k in 1..x.len() {
+            for (x, p) in x.point(k).iter().zip(p.point(k)) {
+                sum += ((p + 1e-20) / (x + 1e-20)).log10().abs();
+                count += 1;
+            }
+            temperature += (p.gas_temperature[k] / x.gas_temperature[k]).log10().abs();
+        }
+    }
+    let again = sum / f64::from(count);
+    assert!((again - ours).abs() < 1e-3 * ours, "{again} {ours}");
+    let (again, ours) = (
+        temperature / f64::from(count / 33),
+        judged["mae_dex_gas_temperature"].as_f64().unwrap(),
+    );
+    assert!((again - ours).abs() < 1e-3 * ours, "{again} {ours}");
     call(at, &train).refused(2, &["m holds a training already"]);
     call(at, &format!("{train} --resume")).refused(2, &["finished"]);
 }
@@ -133,6 +164,35 @@ fn a_cube_is_learned_in_part_and_mapped() {
     call(at, &other).refused(1, &["32768", "4096", "diffuse_3d.h5:diffuse_16"]);
     let applied = call(at, &format!("{other} --split all")).expect(0).json();
     assert_eq!(applied["judged"], 32768);
+    let predict =
+        format!("pdr predict --model c/model.safetensors --data {data} --out p.h5 --json");
+    assert_eq!(
+        call(at, &format!("{predict} --group diffuse_32"))
+            .expect(0)
+            .json()["predicted"],
+        32768
+    );
+    if let Some(bare) = shared("3d/diffuse_16.dat") {
+        // Of a bare cube what lights it must be told.
+        let predict = format!(
+            "pdr predict --model c/model.safetensors --data {} --out b.h5 --json",
+            bare.display()
+        );
+        call(at, &predict).refused(2, &["--field", "--ionisation-rate"]);
+        let lit = format!("{predict} --field 10 --ionisation-rate 1e-16 --level 1");
+        assert_eq!(call(at, &lit).expect(0).json()["predicted"], 4096);
+        let cube = pdr_data::hdf5::read_cube(at.join("b.h5"), "predicted").unwrap();
+        assert_eq!((cube.rays(), cube.species.len()), (48, 33));
+        // All hydrogen is there.
+        let (h, h2) = (
+            cube.species_index("H").unwrap(),
+            cube.species_index("H2").unwrap(),
+        );
+        for i in 0..cube.len() {
+            let sum = cube.cell(i)[h] + 2.0 * cube.cell(i)[h2];
+            assert!((sum - 1.0).abs() < 0.01, "cell {i}: {sum}");
+        }
+    }
     call(at, &format!("{train} --out d")).refused(2, &["diffuse_16, diffuse_32", "--group"]);
     call(at, &format!("{train} --out d --group diffuse_64")).refused(2, &["diffuse_64"]);
     let cube = format!("{train} --out d --group diffuse_16");

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 /// Species whose maps are judged, where the network has them.
 const MAPPED: [&str; 3] = ["H", "H2", "CO"];
 
-/// Column densities of one species along x, as a map over (y, z), up to the depth of a cell: log10 ∑ n x.
+/// Column densities N \[cm⁻²\] of one species along x, as a map over (y, z): log10 of ∑ n x times the depth of a cell.
 #[derive(Debug, Clone)]
 pub struct ColumnMap {
     /// Species.
@@ -43,7 +43,8 @@ pub fn maps(cube: &CubeData, prediction: &RayPrediction) -> Vec<ColumnMap> {
                     let cells = (0..nx).map(|x| x * ny * nz + pixel);
                     let along =
                         cells.map(|i| cube.cells.density[i] * abundances[i * species.len() + j]);
-                    along.sum::<f64>().max(f64::MIN_POSITIVE).log10()
+                    let total = along.sum::<f64>() * cube.depth_cm;
+                    total.max(f64::MIN_POSITIVE).log10()
                 })
                 .collect()
         };

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use latent_ode::Error as LatentError;
 use latent_ode::rays::{Cells, Quantity, Series, SeriesSource};
+use pdr_data::column::PARSEC_CM;
 use pdr_data::cube::SolvedCube;
 use pdr_data::hdf5::{GridFile, cube_groups, read_cube};
 use std::path::Path;
@@ -24,6 +25,8 @@ pub struct CubeData {
     pub cells: Cells,
     /// Cells along x, y, z.
     pub grid: [usize; 3],
+    /// Extent of a cell along x \[cm\].
+    pub depth_cm: f64,
 }
 
 /// What a file holds.
@@ -132,9 +135,11 @@ pub fn open(path: &Path, group: Option<&str>) -> Result<Data, Error> {
     };
     let cube = read_cube(path, group)?;
     let what = format!("{file}: {group}");
+    let width = cube.geometry(cube.box_pc)?.width_pc()[0];
     Ok(Data::Cube(Box::new(CubeData {
         group: group.to_owned(),
         grid: cube.cells,
+        depth_cm: width * PARSEC_CM,
         cells: cells(cube, &what)?,
     })))
 }
@@ -183,4 +188,17 @@ pub fn label(path: &Path, data: &Data) -> String {
         Data::Grid(_) => file,
         Data::Cube(cube) => format!("{file}:{}", cube.group),
     }
+}
+
+/// Refuses data of other species than the model's: families may start from the data's abundances.
+pub fn known_species(model: &latent_ode::rays::RayModel, found: &[String]) -> Result<(), Error> {
+    if model.species() == found {
+        return Ok(());
+    }
+    let text = format!(
+        "the model predicts {}, the data have {}",
+        model.species().join(" "),
+        found.join(" ")
+    );
+    Err(LatentError::Species(text).into())
 }

@@ -176,7 +176,7 @@ impl Judgement {
     }
 
     /// The same for people.
-    pub fn text(&self, model: &RayModel) -> String {
+    pub fn text(&self, model: &RayModel, part: Part) -> String {
         let s = &self.evaluation.scores;
         let dex = |v: Option<f64>| v.map_or("–".to_owned(), |v| format!("{v:.4}"));
         let row = |name: &str, s: &latent_ode::rays::RayScores| {
@@ -193,9 +193,10 @@ impl Judgement {
             )
         };
         let mut text = format!(
-            "mean absolute error [dex] of {} on {} unseen {}\n{:<22}{:>9}{:>10}  {:>9}{:>9}{:>9}{:>9}{:>9}\n",
+            "mean absolute error [dex] of a model of {} on {} {}{}\n{:<22}{:>9}{:>10}  {:>9}{:>9}{:>9}{:>9}{:>9}\n",
             model.description().data,
             self.members.len(),
+            if part == Part::Test { "unseen " } else { "" },
             if self.maps.is_empty() {
                 "series"
             } else {

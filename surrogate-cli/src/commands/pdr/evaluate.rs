@@ -35,7 +35,7 @@ pub fn run(args: &Evaluate, output: &Output) -> Result<Outcome, Error> {
         .map(|(_, group)| group);
     let data = data::open(&args.data, args.group.as_deref().or(trained_on))?;
     let judgement = judge::judge(&model, &data, args.split, output)?;
-    output.say(&judgement.text(&model))?;
+    output.say(&judgement.text(&model, args.split))?;
     Ok(Outcome {
         partial: judgement.evaluation.scores.non_finite > 0,
         json: judgement.json(&model, args.split),

@@ -4,6 +4,7 @@ pub mod column_density;
 pub mod convert;
 pub mod evaluate;
 pub mod inspect;
+pub mod predict;
 pub mod prepare;
 pub mod rays;
 pub mod train;
@@ -31,6 +32,8 @@ pub enum PdrCommand {
     Train(Box<train::Train>),
     /// Judge a surrogate on data it has not seen.
     Evaluate(evaluate::Evaluate),
+    /// Predict abundances along lines of sight, in the cells of a solved cube, or in a bare cube of densities.
+    Predict(predict::Predict),
 }
 
 /// Runs the command.
@@ -43,5 +46,6 @@ pub fn run(command: &PdrCommand, output: &Output) -> Result<Outcome, Error> {
         PdrCommand::ColumnDensity(args) => column_density::run(args, output),
         PdrCommand::Train(args) => train::run(args, output),
         PdrCommand::Evaluate(args) => evaluate::run(args, output),
+        PdrCommand::Predict(args) => predict::run(args, output),
     }
 }

@@ -136,7 +136,7 @@ pub fn run(args: &Train, output: &Output) -> Result<Outcome, Error> {
             super::super::train::remove(&path)?;
         }
     }
-    output.say(&judgement.text(&model))?;
+    output.say(&judgement.text(&model, Part::Test))?;
     output.say(&files.model.display().to_string())?;
     Ok(Outcome {
         partial: judgement.evaluation.scores.non_finite > 0,

@@ -156,6 +156,8 @@ pub fn by_spread(data: &RayReport) -> Result<String, DrawError> {
     let points: Vec<(f64, f64)> = data
         .by_spread
         .iter()
+        // What hardly varies (He) says nothing and stretches the axes.
+        .filter(|(_, spread, _)| *spread > 1e-3)
         .map(|(_, spread, error)| (spread.log10(), error.log10()))
         .filter(|p| p.0.is_finite() && p.1.is_finite())
         .collect();

@@ -195,15 +195,13 @@ fn columns(out: &mut Page, data: &RayReport) -> Result<(), ReportError> {
     if data.maps.is_empty() {
         return Ok(());
     }
-    out.push_str(
-        "<h2>Column densities</h2>\n<p>Summed along x from predicted abundances alone; up to a constant, the depth of a cell.</p>\n",
-    );
+    out.push_str("<h2>Column densities</h2>\n<p>Along x, from predicted abundances alone.</p>\n");
     for map in &data.maps {
         out.figure(
             format!("column-{}", map.species),
             drawn("column density", maps::draw(map))?,
             &format!(
-                "log10 N({}): 3D-PDR, surrogate, and their difference; median |Δ log10 N| {} dex.",
+                "log10 of N({}) [cm⁻²]: 3D-PDR, surrogate, and their difference; median |Δ log10 N| {} dex.",
                 escape(&style::species(&map.species)),
                 number(map.median_error(), 4)
             ),
