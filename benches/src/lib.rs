@@ -40,6 +40,28 @@ pub fn complete_osu() -> Option<(Network, Kinetics)> {
     Some((network, kinetics))
 }
 
+/// The initial state (cm⁻³) of the shared dark cloud in the order of a network's species; `None` where the shared test data are absent.
+pub fn dark_cloud(network: &Network) -> Option<Vec<f64>> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../shared/peers/osu4457.csv"
+    );
+    let text = std::fs::read_to_string(path).ok()?;
+    let mut lines = text.lines().map(|line| line.split(','));
+    let (names, values) = (lines.next()?, lines.next()?);
+    let table: Vec<(&str, f64)> = names
+        .zip(values)
+        .map(|(name, value)| Some((name, value.parse().ok()?)))
+        .collect::<Option<_>>()?;
+    let of = |name: &str| table.iter().find(|entry| entry.0 == name);
+    Some(
+        network
+            .species_names()
+            .map(|name| of(name).map_or(0.0, |entry| entry.1))
+            .collect(),
+    )
+}
+
 /// Right-hand side and Jacobian as one writes them first: a loop over reactions, a product over reactants, sums into species; the entries of the
 /// Jacobian found beforehand.
 pub struct Straightforward {
