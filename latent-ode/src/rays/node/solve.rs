@@ -38,6 +38,8 @@ struct Group<T: Number> {
     /// Times of outputs, lane by lane.
     times: Vec<T>,
     outputs: Vec<[T; LANES]>,
+    /// How many of them the last solve wrote: latent × the points of this group's longest lane.
+    written: usize,
     bars: Vec<[T; LANES]>,
     gradient: Vec<T>,
     failed: [bool; LANES],
@@ -202,6 +204,7 @@ impl<T: Number> Group<T> {
             start_bar: Vec::new(),
             times: Vec::new(),
             outputs: Vec::new(),
+            written: 0,
             bars: Vec::new(),
             gradient: vec![T::zero(); field.param_len()],
             failed: [false; LANES],
@@ -239,7 +242,10 @@ impl<T: Number> Group<T> {
             }
         });
         let mut field = Field::new(&mut self.memory, drives(rays, plan, g), driven_by);
-        let (start, outputs) = (&self.start, &mut self.outputs);
+        // Another group may have longer rays: the solve takes as many outputs as this group's longest.
+        let written = self.start.len() * places.iter().map(|p| p.1).max().unwrap_or(0);
+        let (start, outputs) = (&self.start, &mut self.outputs[..written]);
+        self.written = written;
         let solved: Result<Outcome<LANES>, SolveError> = match &mut self.engine {
             Engine::Tsit5(r) => r.forward_each(&mut field, &lanes, start, options, outputs),
             Engine::Kvaerno5(r) => r.forward_each(&mut field, &lanes, start, options, outputs),
@@ -280,7 +286,7 @@ impl<T: Number> Group<T> {
             self.bars.iter_mut().for_each(|b| b[l] = T::zero());
         }
         let mut field = Field::new(&mut self.memory, drives(rays, plan, g), driven_by);
-        let (bars, start_bar) = (&self.bars, &mut self.start_bar);
+        let (bars, start_bar) = (&self.bars[..self.written], &mut self.start_bar);
         let done = match &mut self.engine {
             Engine::Tsit5(r) => r.backward(&mut field, bars, None, start_bar, &mut []),
             Engine::Kvaerno5(r) => r.backward(&mut field, bars, None, start_bar, &mut []),

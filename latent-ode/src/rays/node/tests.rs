@@ -149,7 +149,10 @@ impl<T: Number> Case<T> {
 fn gradient_is_right(config: &NodeConfig, inputs: Inputs, loss: PointLoss) {
     let mut case = Case::<f64>::new(config, inputs);
     case.loss = loss;
-    let lengths: Vec<usize> = (0..35).map(|r| 1 + (r * 5) % 9).collect();
+    // The second group of lanes has shorter rays than the first.
+    let lengths: Vec<usize> = (0..35)
+        .map(|r| 1 + (r * 5) % if r < 32 { 9 } else { 4 })
+        .collect();
     let rays = rays::<f64>(&lengths);
     let plan = plan(&rays);
     let params = case.params.clone();
