@@ -58,7 +58,7 @@ pub struct ColumnDensity {
     #[arg(long, value_name = "DRAINE", default_value_t = 10.0)]
     pub field: f64,
     /// Cosmic-ray ionisation rate of a bare cube (s^-1).
-    #[arg(long, value_name = "RATE", default_value_t = 1e-16)]
+    #[arg(long, value_name = "RATE", default_value_t = 1e-16, visible_aliases = ["ionisation-rate", "cosmic-ray-rate"])]
     pub zeta: f64,
 }
 

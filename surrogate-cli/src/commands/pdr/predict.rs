@@ -36,7 +36,7 @@ pub struct Predict {
     #[arg(long, value_name = "DRAINE")]
     pub field: Option<f64>,
     /// Of a bare cube: cosmic-ray ionisation rate (s⁻¹).
-    #[arg(long, value_name = "S^-1")]
+    #[arg(long, value_name = "S^-1", visible_aliases = ["zeta", "cosmic-ray-rate"])]
     pub ionisation_rate: Option<f64>,
     /// Of a bare cube: HEALPix level of the rays, 12 · 4^level of them.
     #[arg(long, value_name = "LEVEL", default_value_t = 0)]
