@@ -74,16 +74,26 @@ impl Composition {
 }
 
 impl std::fmt::Display for Composition {
-    /// A formula that [`Composition::from_formula`] reads back.
+    /// A formula that [`Composition::from_formula`] reads back: isotopes in parentheses, and a symbol
+    /// whose mass number the count before it could be (`He37(Cl)`, not 37Cl).
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut count_before = String::new();
         for (element, count) in self.iter() {
-            if element.symbol().starts_with(|c: char| c.is_ascii_digit()) {
-                write!(f, "({element})")?;
+            let symbol = element.symbol();
+            let is_isotope = symbol.starts_with(|c: char| c.is_ascii_digit());
+            let mass_number = count_before
+                .len()
+                .checked_sub(2)
+                .map(|at| &count_before[at..]);
+            if is_isotope || mass_number.is_some_and(|n| Element::isotope(n, symbol).is_some()) {
+                write!(f, "({symbol})")?;
             } else {
-                f.write_str(element.symbol())?;
+                f.write_str(symbol)?;
             }
+            count_before.clear();
             if count > 1 {
-                write!(f, "{count}")?;
+                count_before = count.to_string();
+                f.write_str(&count_before)?;
             }
         }
         Ok(())
