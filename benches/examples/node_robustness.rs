@@ -1,6 +1,7 @@
 //! Trains the latent neural ODE from ten seeds × {f32, f64} × {latent 4, 8, 16, 32} on 24 models, windows of 64 points at most, 20 epochs: no run may end
 //! non-finite, each must at least halve its first validation score. Prints a line per run and a summary; exit code 1 where a run fails.
-//! `cargo run --release -p benches --example node_robustness -- [GRID.h5] [SEEDS]`.
+//! `cargo run --release -p benches --example node_robustness -- [GRID.h5] [SEEDS] [paper]`: with `paper` the networks, losses and tolerances of the
+//! paper instead of the defaults.
 
 use autodiff_ae::train::Record;
 use latent_ode::rays::{
@@ -17,6 +18,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     // 35 models: 24 of them to train on.
     let source = benches::rays::grid(benches::rays::grid_path(), 35)?;
     let held = source.series(30)?;
+    let paper = std::env::args().any(|a| a == "paper");
+    let base = if paper {
+        NodeConfig::paper()
+    } else {
+        NodeConfig::default()
+    };
     let (mut runs, mut bad, mut worst) = (0, 0, 0.0f64);
     for latent in [4, 8, 16, 32] {
         for precision in [Precision::F32, Precision::F64] {
@@ -32,7 +39,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
                     }],
                     review_epochs: 1,
                     average: 0.0,
-                    ..NodeConfig::default()
+                    ..base.clone()
                 };
                 let config = RayConfig {
                     family: Family::Node,

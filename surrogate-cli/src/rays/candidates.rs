@@ -164,6 +164,7 @@ fn set_length(config: &mut RayConfig, epochs: u64, seconds: f64) {
         Family::Node => {
             config.node.set_epochs(epochs);
             config.node.max_seconds = seconds;
+            config.node.max_steps = 0;
             return;
         }
     };

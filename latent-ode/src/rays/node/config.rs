@@ -144,6 +144,9 @@ pub struct NodeConfig {
     pub review_epochs: u64,
     /// Seconds after which training stops; 0: no limit.
     pub max_seconds: f64,
+    /// Training steps to which all stages together are shortened where the rays are many; 0: no limit.
+    #[serde(default)]
+    pub max_steps: u64,
 }
 
 impl Default for NodeConfig {
@@ -175,7 +178,7 @@ impl Default for NodeConfig {
             random_starts: 0.0,
             min_points: 2,
             stages: vec![NodeStage {
-                epochs: 1000,
+                epochs: 3300,
                 warmup: 20,
                 window: 0,
             }],
@@ -192,8 +195,9 @@ impl Default for NodeConfig {
             weight_decay: 1e-4,
             clip_norm: 1.0,
             average: 0.995,
-            review_epochs: 25,
+            review_epochs: 60,
             max_seconds: 0.0,
+            max_steps: 20_000,
         }
     }
 }
@@ -262,53 +266,7 @@ impl NodeConfig {
             average: 0.0,
             review_epochs: 1,
             max_seconds: 0.0,
-        }
-    }
-
-    /// Epochs of all stages.
-    pub fn epochs(&self) -> u64 {
-        self.stages.iter().map(|s| s.epochs).sum()
-    }
-
-    /// Stretches or shortens all stages, and the course of the weights with them, to so many epochs in all, at least one each.
-    pub fn set_epochs(&mut self, epochs: u64) {
-        let factor = epochs as f64 / self.epochs().max(1) as f64;
-        for stage in &mut self.stages {
-            stage.epochs = ((stage.epochs as f64 * factor).round() as u64).max(1);
-            stage.warmup = ((stage.warmup as f64 * factor).round() as u64).min(stage.epochs - 1);
-        }
-        for weight in &mut self.weights {
-            weight.epoch *= factor;
-        }
-        let reviews = (self.review_epochs as f64 * factor).round() as u64;
-        self.review_epochs = reviews.clamp(1, self.epochs());
-    }
-
-    /// Points of the windows in an epoch; 0: whole rays.
-    pub(crate) fn window(&self, epoch: u64) -> usize {
-        let mut left = epoch;
-        for stage in &self.stages {
-            if left < stage.epochs {
-                return stage.window;
-            }
-            left -= stage.epochs;
-        }
-        self.stages.last().map_or(0, |s| s.window)
-    }
-
-    /// Weights of (auto, rollout, latent) after so many epochs.
-    pub(crate) fn weights(&self, epoch: f64) -> [f64; 3] {
-        let of = |w: &LossWeight| [w.auto, w.rollout, w.latent];
-        let after = self.weights.iter().position(|w| w.epoch > epoch);
-        match after {
-            Some(0) => of(&self.weights[0]),
-            None => self.weights.last().map_or([0.0, 1.0, 0.0], of),
-            Some(i) => {
-                let (a, b) = (&self.weights[i - 1], &self.weights[i]);
-                let f = (epoch - a.epoch) / (b.epoch - a.epoch);
-                let (a, b) = (of(a), of(b));
-                std::array::from_fn(|k| a[k] + f * (b[k] - a[k]))
-            }
+            max_steps: 0,
         }
     }
 

@@ -7,6 +7,7 @@ mod field;
 mod net;
 mod objective;
 mod rays;
+mod schedule;
 mod shape;
 mod solve;
 mod step;

@@ -179,6 +179,12 @@ fn train<T: Keeps>(
     config: &RayConfig,
     control: &mut RayControl<'_>,
 ) -> Result<(NodeNet, Outcome, Progress), Error> {
+    let long = |&&i: &&usize| source.points(i) >= config.node.min_points;
+    let mut config = config.clone();
+    config.node = config
+        .node
+        .shortened_for(split.train.iter().filter(long).count());
+    let config = &config;
     let (objective, frame) = objective::<T>(source, split, config)?;
     let (shape, species) = (objective.shape.clone(), objective.species);
     let options = options(&config.node, objective.drawer.per_epoch(), config.seed);
