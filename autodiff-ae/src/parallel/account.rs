@@ -6,8 +6,10 @@
 
 use std::time::Duration;
 
-/// Gain that is remembered: what is lost after it is forgiven up to this.
-const CREDIT: f64 = 1e-3;
+/// Gain that is remembered: what is lost after it is forgiven up to this. A single long stall in a quiet time is no reason to work alone.
+const CREDIT: f64 = 20e-3;
+/// Loss that is allowed at the start and after work alone: the first part waits for a helper to wake.
+const TRIAL: f64 = 0.2e-3;
 /// Times a loss that work is done alone afterwards; what is lost is thus at most a thirtieth.
 const PENANCE: f64 = 30.0;
 /// But no longer than so many seconds: slices of a scheduler are some milliseconds, and what stops a thread for longer comes rarely.
@@ -24,7 +26,7 @@ pub(super) struct Account {
 
 impl Account {
     pub const NEW: Self = Self {
-        balance: CREDIT,
+        balance: TRIAL,
         alone: 0.0,
     };
 
@@ -37,10 +39,7 @@ impl Account {
     pub fn worked_alone(&mut self, took: Duration) {
         self.alone -= took.as_secs_f64();
         if self.alone <= 0.0 {
-            *self = Self {
-                balance: 0.0,
-                alone: 0.0,
-            };
+            *self = Self::NEW;
         }
     }
 
@@ -52,7 +51,7 @@ impl Account {
         let alone = busy.as_secs_f64() * tasks as f64 / own as f64;
         self.balance = (self.balance + alone - took.as_secs_f64()).min(CREDIT);
         if self.balance < 0.0 {
-            self.alone = (-PENANCE * self.balance).min(LONGEST);
+            self.alone = (PENANCE * (TRIAL - self.balance)).min(LONGEST);
         }
     }
 }

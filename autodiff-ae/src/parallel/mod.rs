@@ -42,16 +42,31 @@ pub(crate) fn task_count(chunks: usize) -> usize {
 }
 
 /// Runs every task, in parallel where there is more than one and rayon has more than one thread.
-///
-/// Each thread takes the next task when it is done with one, and waits for the last of them without falling asleep: with a parallel
-/// iterator the caller slept in every fourth step of a small network, being done a little earlier than the others.
 pub(crate) fn run<S: Send>(tasks: &mut [S], work: impl Fn(usize, &mut S) + Sync) {
-    let (threads, count) = (rayon::current_num_threads().min(tasks.len()), tasks.len());
+    run_in(&mut [(); TASKS], tasks, |(), i, task| work(i, task));
+}
+
+/// As [`run`], where every thread that takes part works in a place of its own: at most as many take part as there are places, and
+/// nothing is done where there is none.
+///
+/// The threads go in pairs, one from the front of a share of the tasks, the other from its back, and help with other shares when
+/// done: step after step a thread meets the tasks that it had before, whose memory is in its cache, and is idle only when all tasks are
+/// taken. It waits for the last of them without falling asleep: with a parallel iterator the caller slept in every fourth step of a
+/// small network, being done a little earlier than the others.
+pub(crate) fn run_in<P: Send, S: Send>(
+    places: &mut [P],
+    tasks: &mut [S],
+    work: impl Fn(&mut P, usize, &mut S) + Sync,
+) {
+    let count = tasks.len();
+    let threads = rayon::current_num_threads().min(count).min(places.len());
     let mut account = ACCOUNT.get();
     let start = Instant::now();
     if threads < 2 || account.alone() {
-        let tasks = tasks.iter_mut().enumerate();
-        tasks.for_each(|(i, task)| work(i, task));
+        if let Some(place) = places.first_mut() {
+            let tasks = tasks.iter_mut().enumerate();
+            tasks.for_each(|(i, task)| work(place, i, task));
+        }
         if threads > 1 {
             account.worked_alone(start.elapsed());
             ACCOUNT.set(account);
@@ -60,14 +75,12 @@ pub(crate) fn run<S: Send>(tasks: &mut [S], work: impl Fn(usize, &mut S) + Sync)
     }
     PARTS.set(PARTS.get() + 1);
     let left = AtomicUsize::new(count);
-    let waiting = Mutex::new(tasks.iter_mut().enumerate());
-    // The lock is held for a moment only, and never poisoned: taking the next task does not panic.
-    let take = || waiting.lock().ok().and_then(|mut tasks| tasks.next());
-    let worker = || {
+    let shares = Shares::new(tasks, threads.div_ceil(2));
+    let worker = |k: usize, place: &mut P| {
         let mut own = 0;
-        while let Some((i, task)) = take() {
+        while let Some((i, task)) = shares.take(k) {
             let _done = Counted(&left);
-            work(i, task);
+            work(place, i, task);
             own += 1;
         }
         let since = Instant::now();
@@ -76,17 +89,73 @@ pub(crate) fn run<S: Send>(tasks: &mut [S], work: impl Fn(usize, &mut S) + Sync)
         }
         (own, since)
     };
-    let (own, idle) = side_by_side(threads, &worker);
+    let Some((own, idle)) = side_by_side(0, &mut places[..threads], &worker) else {
+        return;
+    };
     account.worked_together(start.elapsed(), count, own, idle - start);
     ACCOUNT.set(account);
 }
 
-/// Runs `worker` on so many threads, as far as they are free; what it returned on this one.
-fn side_by_side<R: Send>(threads: usize, worker: &(impl Fn() -> R + Sync)) -> R {
-    if threads < 2 {
-        worker()
-    } else {
-        rayon::join(worker, || side_by_side(threads - 1, worker)).0
+/// Runs `worker` in every place, numbered from `first`, on so many threads as far as they are free; what it returned on this one.
+fn side_by_side<P: Send, R: Send>(
+    first: usize,
+    places: &mut [P],
+    worker: &(impl Fn(usize, &mut P) -> R + Sync),
+) -> Option<R> {
+    match places {
+        [] => None,
+        [place] => Some(worker(first, place)),
+        [place, others @ ..] => {
+            let others = || side_by_side(first + 1, others, worker);
+            Some(rayon::join(|| worker(first, place), others).0)
+        }
+    }
+}
+
+/// Tasks that wait, each with its number, in shares of neighbours.
+struct Shares<'t, S> {
+    /// The number of a share's first task, and what is left of it.
+    waiting: [Mutex<(usize, &'t mut [S])>; TASKS / 2],
+    count: usize,
+}
+
+impl<'t, S> Shares<'t, S> {
+    /// `count` shares, or as many as there may be.
+    fn new(tasks: &'t mut [S], count: usize) -> Self {
+        let (count, total) = (count.clamp(1, TASKS / 2), tasks.len());
+        let mut rest = tasks;
+        let waiting = std::array::from_fn(|k| {
+            let range = if k < count {
+                part(k, count, total)
+            } else {
+                total..total
+            };
+            let (share, others) = std::mem::take(&mut rest).split_at_mut(range.len());
+            rest = others;
+            Mutex::new((range.start, share))
+        });
+        Self { waiting, count }
+    }
+
+    /// The next task for thread `k`.
+    fn take(&self, k: usize) -> Option<(usize, &'t mut S)> {
+        let (own, front) = (k / 2, k.is_multiple_of(2));
+        (0..self.count).find_map(|other| {
+            let share = &self.waiting[(own + other) % self.count];
+            // The lock is held for a moment only, and never poisoned: nothing here panics.
+            let mut share = share.lock().ok()?;
+            let (first, tasks) = (share.0, std::mem::take(&mut share.1));
+            if front {
+                let (task, rest) = tasks.split_first_mut()?;
+                *share = (first + 1, rest);
+                Some((first, task))
+            } else {
+                let (task, rest) = tasks.split_last_mut()?;
+                let last = first + rest.len();
+                *share = (first, rest);
+                Some((last, task))
+            }
+        })
     }
 }
 
