@@ -3,8 +3,8 @@
 //! `cargo bench -p benches --features peers --bench beside_diffsol`
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use benches::{complete_osu, initial_states, osu224};
-use chem_network::YEAR;
+use benches::{complete_osu, conditions, initial_states, osu224};
+use chem_network::{KineticsBatch, YEAR};
 use diffsol::matrix::sparsity::MatrixSparsity;
 use diffsol::{
     ConstantOp, FaerContext, FaerSparseLU, FaerSparseMat, FaerVec, FaerVecIndex, Matrix,
@@ -13,7 +13,7 @@ use diffsol::{
 };
 use std::cell::RefCell;
 use std::time::Instant;
-use stiff_ode_solvers::{Jacobian, Options, RadauIia5, Rodas5p, solve};
+use stiff_ode_solvers::{Jacobian, Options, RadauIia5, Rodas5p, Watch, solve, solve_lanes};
 
 type M = FaerSparseMat<f64>;
 type V = FaerVec<f64>;
@@ -186,6 +186,24 @@ impl<S: Jacobian> Problem<'_, S> {
         found.unwrap().y
     }
 
+    /// The same of all models at once, eight side by side, in one thread.
+    fn in_lanes(&self, batch: &KineticsBatch<'_>, rtol: f64) -> Vec<Option<Vec<f64>>> {
+        let options = Options::default()
+            .rtol(rtol)
+            .atol((self.atol)(rtol))
+            .outputs(self.times[1..].to_vec());
+        let found = solve_lanes::<f64, _, _, 8>(
+            || batch.lanes(),
+            &Rodas5p,
+            self.span(),
+            &self.models.concat(),
+            &options,
+            &Watch::default(),
+        );
+        let states = found.unwrap().into_iter();
+        states.map(|one| one.ok().map(|one| one.y)).collect()
+    }
+
     fn reference(&self, model: &[f64]) -> Vec<f64> {
         let options = Options::default()
             .rtol(1e-10)
@@ -228,14 +246,14 @@ impl<S: Jacobian> Problem<'_, S> {
         &self,
         name: &str,
         truth: &[Vec<f64>],
-        solve: impl Fn(&[f64], f64) -> Option<Vec<f64>>,
+        solve_all: impl Fn(f64) -> Vec<Option<Vec<f64>>>,
     ) -> Vec<(f64, f64)> {
         let mut curve = Vec::new();
         for &rtol in self.rtols {
             let (mut error, mut best) = (0f64, f64::INFINITY);
             for _ in 0..3 {
                 let clock = Instant::now();
-                let found: Vec<_> = self.models.iter().map(|m| solve(m, rtol)).collect();
+                let found = solve_all(rtol);
                 best = best.min(clock.elapsed().as_secs_f64() * 1e3 / self.models.len() as f64);
                 for (found, truth) in found.iter().zip(truth) {
                     let one = found.as_ref().map_or(f64::NAN, |f| self.error(f, truth));
@@ -255,10 +273,16 @@ impl<S: Jacobian> Problem<'_, S> {
     }
 
     fn compare(&self) {
+        let one = |rtol| self.models.iter().map(|m| Some(self.ours(m, rtol)));
+        self.compare_with("Rodas5p", |rtol| one(rtol).collect());
+    }
+
+    fn compare_with(&self, name: &str, ours: impl Fn(f64) -> Vec<Option<Vec<f64>>>) {
         println!("{}", self.name);
         let truth: Vec<Vec<f64>> = self.models.iter().map(|m| self.reference(m)).collect();
-        let ours = self.curve("Rodas5p", &truth, |m, r| Some(self.ours(m, r)));
-        let theirs = self.curve("diffsol", &truth, |m, r| self.diffsol(m, r));
+        let ours = self.curve(name, &truth, ours);
+        let one = |rtol| self.models.iter().map(move |m| self.diffsol(m, rtol));
+        let theirs = self.curve("diffsol", &truth, |rtol| one(rtol).collect());
         for &(error, time) in &theirs {
             if let Some(own) = time_at(&ours, error) {
                 println!(
@@ -320,6 +344,7 @@ fn main() {
         rtols: &[1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7],
     }
     .compare();
+    many_models();
     let complete = complete_osu().and_then(|(n, k)| Some((benches::dark_cloud(&n)?, k)));
     match complete {
         Some((start, kinetics)) => Problem {
@@ -334,4 +359,33 @@ fn main() {
         .compare(),
         None => eprintln!("the complete network is left out: no ../shared"),
     }
+}
+
+/// Many models of the 224-reaction network: ours in eight lanes, diffsol's one after the other, for it has no batches; one thread.
+fn many_models() {
+    let (network, kinetics) = osu224().unwrap();
+    let times = decades(1e-6 * YEAR, 1e8 * YEAR, 100);
+    let states = initial_states(&network, 50);
+    // Models that oscillate take tens of thousands of steps at tight tolerances and are nobody's at loose ones.
+    let quiet = |model: &&[f64]| {
+        let options = Options::default().rtol(1e-9).atol(1e-20).max_steps(4000);
+        solve(&kinetics, &Rodas5p, (times[0], times[99]), model, &options).is_ok()
+    };
+    let models = states.chunks(network.species().len()).filter(quiet);
+    let problem = Problem {
+        name: "224 reactions, many models: Rodas5p in eight lanes, diffsol one after the other",
+        system: &kinetics,
+        models: models.map(<[f64]>::to_vec).collect(),
+        times: times.clone(),
+        floor: 1e-10,
+        atol: |rtol| 1e-11 * rtol,
+        rtols: &[1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7],
+    };
+    println!("{} models", problem.models.len());
+    let batch = KineticsBatch::new(&network, vec![conditions()]).unwrap();
+    let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let one_thread = one_thread.unwrap();
+    problem.compare_with("in lanes", |rtol| {
+        one_thread.install(|| problem.in_lanes(&batch, rtol))
+    });
 }

@@ -137,6 +137,15 @@ pub(crate) mod x86 {
     #[derive(Clone, Copy)]
     pub struct Avx512(__m512d);
 
+    impl Avx512 {
+        /// The same number in all lanes.
+        #[inline(always)]
+        pub fn splat(x: f64) -> Self {
+            // SAFETY: the caller's instruction set, see the module.
+            Self(unsafe { _mm512_set1_pd(x) })
+        }
+    }
+
     // SAFETY of this impl: as above.
     impl Pack<f64, 8> for Avx512 {
         #[inline(always)]

@@ -24,24 +24,42 @@ pub(crate) fn combine<T: Scalar, const W: usize, const J: usize>(
     }
 }
 
-/// out += Σ_j `coefficients[j]`[lane] · `terms[j]`.
+/// out = base (or out itself) + Σ_j `weights[j]` · `scale`[lane] · `terms[j]`, with weights that are the same in all lanes; without a scale it is 1.
+///
+/// Handed over as numbers, weights become vectors in registers. As arrays over lanes they are written by half vectors and read as whole ones, which
+/// the processor cannot do before the write has reached the cache.
 #[inline(always)]
-pub(crate) fn add<T: Scalar, const W: usize, const J: usize>(
+pub(crate) fn add_weighted<T: Scalar, const W: usize, const J: usize>(
     out: &mut [[T; W]],
-    coefficients: [[T; W]; J],
+    base: Option<&[[T; W]]>,
+    scale: Option<&[T; W]>,
+    weights: &[f64],
     terms: [&[[T; W]]; J],
 ) {
     let n = out.len();
+    let base = base.map(|base| &base[..n]);
+    let weights = &weights[..J];
     let mut terms = terms;
     for term in &mut terms {
         *term = &term[..n];
     }
     #[cfg(target_arch = "x86_64")]
-    if x86::combine(out, None, &coefficients, &terms) {
+    if x86::add_weighted(out, base, scale, weights, &terms) {
         return;
     }
+    let mut coefficients = [[T::one(); W]; J];
+    for (coefficient, &weight) in coefficients.iter_mut().zip(weights) {
+        for l in 0..W {
+            coefficient[l] = scale.map_or(T::of(weight), |scale| scale[l] * T::of(weight));
+        }
+    }
     for i in 0..n {
-        out[i] = sum(out[i], i, &coefficients, &terms);
+        out[i] = sum(
+            base.map_or(out[i], |base| base[i]),
+            i,
+            &coefficients,
+            &terms,
+        );
     }
 }
 
@@ -96,6 +114,56 @@ mod x86 {
         true
     }
 
+    /// As [`combine`].
+    #[inline(always)]
+    pub fn add_weighted<T: Scalar, const W: usize, const J: usize>(
+        out: &mut [[T; W]],
+        base: Option<&[[T; W]]>,
+        scale: Option<&[T; W]>,
+        weights: &[f64],
+        terms: &[&[[T; W]]; J],
+    ) -> bool {
+        let scale = match scale.map(|scale| doubles(std::slice::from_ref(scale))) {
+            None => None,
+            Some(Some([scale])) => Some(scale),
+            Some(_) => return false,
+        };
+        if !std::arch::is_x86_feature_detected!("avx512f") {
+            return false;
+        }
+        let (Some(out), Some(weights)) = (doubles_mut(out), weights.first_chunk()) else {
+            return false;
+        };
+        let mut these: [&[[f64; 8]]; J] = [&[]; J];
+        for j in 0..J {
+            these[j] = doubles(terms[j]).unwrap_or_default();
+        }
+        // SAFETY: the processor has just been asked for the one feature that the function needs.
+        unsafe { weighted_avx512(out, base.and_then(doubles), scale, weights, &these) };
+        true
+    }
+
+    #[target_feature(enable = "avx512f")]
+    fn weighted_avx512<const J: usize>(
+        out: &mut [[f64; 8]],
+        base: Option<&[[f64; 8]]>,
+        scale: Option<&[f64; 8]>,
+        weights: &[f64; J],
+        terms: &[&[[f64; 8]]; J],
+    ) {
+        let mut c = [Avx512::zero(); J];
+        for j in 0..J {
+            c[j] = Avx512::splat(weights[j]);
+        }
+        if let Some(scale) = scale {
+            let scale = Avx512::load(scale);
+            for c in &mut c {
+                *c = scale.times(*c);
+            }
+        }
+        add_up(out, base, &c, terms);
+    }
+
     #[target_feature(enable = "avx512f")]
     fn combine_avx512<const J: usize>(
         out: &mut [[f64; 8]],
@@ -107,12 +175,86 @@ mod x86 {
         for j in 0..J {
             c[j] = Avx512::load(&coefficients[j]);
         }
-        for i in 0..out.len() {
-            let mut sum = Avx512::load(base.map_or(&out[i], |base| &base[i]));
-            for j in 0..J {
-                sum = sum.plus(c[j].times(Avx512::load(&terms[j][i])));
+        add_up(out, base, &c, terms);
+    }
+
+    /// `base` is read before `out` is written, item by item.
+    #[inline(always)]
+    fn add_up<const J: usize>(
+        out: &mut [[f64; 8]],
+        base: Option<&[[f64; 8]]>,
+        c: &[Avx512; J],
+        terms: &[&[[f64; 8]]; J],
+    ) {
+        let n = out.len();
+        // Equal lengths, so that one check serves all arrays.
+        let mut these: [&[[f64; 8]]; J] = [&[]; J];
+        for j in 0..J {
+            these[j] = &terms[j][..n];
+        }
+        match base {
+            Some(base) => {
+                let base = &base[..n];
+                for i in 0..n {
+                    let sum = Avx512::load(&base[i]);
+                    sum_at(sum, i, c, &these).store(&mut out[i]);
+                }
             }
-            sum.store(&mut out[i]);
+            None => {
+                for i in 0..n {
+                    let sum = Avx512::load(&out[i]);
+                    sum_at(sum, i, c, &these).store(&mut out[i]);
+                }
+            }
+        }
+    }
+
+    /// No closure: that may be compiled as a function for the baseline, with a call for every operation.
+    #[inline(always)]
+    fn sum_at<const J: usize>(
+        mut sum: Avx512,
+        i: usize,
+        c: &[Avx512; J],
+        terms: &[&[[f64; 8]]; J],
+    ) -> Avx512 {
+        for j in 0..J {
+            sum = sum.plus(c[j].times(Avx512::load(&terms[j][i])));
+        }
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{add_weighted, sum};
+
+    #[test]
+    fn weighted_sums_have_the_bits_of_the_loop_over_lanes() {
+        // 29 components in eight lanes: wide registers where the machine has them.
+        let number = |k: usize| [0, 1, 2, 3, 4, 5, 6, 7].map(|l| ((k * 8 + l) as f64).sin());
+        let arrays: Vec<Vec<[f64; 8]>> = (0..5)
+            .map(|a| (0..29).map(|i| number(a * 29 + i)).collect())
+            .collect();
+        let weights = [-6.954028509809101, 2.489845061869568, 0.1];
+        let terms = [&arrays[0][..], &arrays[1][..], &arrays[2][..]];
+        for scale in [None, Some(&arrays[3][7])] {
+            let coefficients = weights.map(|w| {
+                [0, 1, 2, 3, 4, 5, 6, 7].map(|l| w * scale.map_or(1.0, |s: &[f64; 8]| s[l]))
+            });
+            for base in [None, Some(&arrays[4][..])] {
+                let mut found = arrays[3].clone();
+                let wanted: Vec<[f64; 8]> = (0..29)
+                    .map(|i| sum(base.map_or(found[i], |b| b[i]), i, &coefficients, &terms))
+                    .collect();
+                add_weighted(&mut found, base, scale, &weights, terms);
+                let bits = |x: &[[f64; 8]]| {
+                    x.as_flattened()
+                        .iter()
+                        .map(|x| x.to_bits())
+                        .collect::<Vec<_>>()
+                };
+                assert_eq!(bits(&found), bits(&wanted));
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The inner loops: evaluates the sums of a [`Plan`](super::plan::Plan) for W states at once.
+//! The inner loops: evaluates the sums of a [`Sums`] for W states at once.
 //! Everything here is inlined into its caller, so that a caller compiled for AVX gets AVX code.
 
 use super::pack::Pack;
-use super::plan::{BLOCK, Operation, Run, Sums};
+use super::sums::{BLOCK, Operation, QUAD, Run, SCALE, Sums};
 
 /// Coefficients of the terms of a [`Sums`], the same in all lanes or one per lane.
 pub(crate) trait Coefficients<const W: usize> {
@@ -55,75 +55,109 @@ pub(crate) fn evaluate<P: Pack<W>, const W: usize, C: Coefficients<W>>(
     // Slices are cut to equal lengths and zipped: one counter and no checks in the loops.
     let mut coefficients = coefficients;
     let (mut one, mut two, mut more) = (&sums.one[..], &sums.two[..], &sums.more[..]);
+    let (mut hubs, mut partners) = (&sums.hubs[..], &sums.partners[..]);
     let mut runs = sums.runs.iter();
     let (mut outputs, mut references) = (&sums.outputs[..], &sums.references[..]);
     for block in &sums.blocks {
-        let [constant, linear, quadratic, higher] = block.terms;
-        let (slots, rest) = terms.split_at_mut(constant);
-        for (slot, k) in slots.iter_mut().zip(take(&mut coefficients, constant)) {
+        let (slots, rest) = terms.split_at_mut(block.constant);
+        for (slot, k) in slots
+            .iter_mut()
+            .zip(take(&mut coefficients, block.constant))
+        {
             k.lanes::<P>().store(slot);
         }
-        let (slots, rest) = rest.split_at_mut(linear);
-        let factors = take(&mut one, linear);
-        for ((slot, k), &a) in slots
-            .iter_mut()
-            .zip(take(&mut coefficients, linear))
-            .zip(factors)
-        {
+        let (slots, rest) = rest.split_at_mut(block.linear);
+        let factors = take(&mut one, block.linear);
+        let work = slots.iter_mut().zip(take(&mut coefficients, block.linear));
+        for ((slot, k), &a) in work.zip(factors) {
             k.lanes::<P>().times(P::load(at(n, a))).store(slot);
         }
-        let (slots, rest) = rest.split_at_mut(quadratic);
-        let factors = take(&mut two, quadratic);
-        let work = slots.iter_mut().zip(take(&mut coefficients, quadratic));
-        for ((slot, k), &[a, b]) in work.zip(factors) {
-            let term = k.lanes::<P>().times(P::load(at(n, a)));
-            term.times(P::load(at(n, b))).store(slot);
+        let (slots, rest) = rest.split_at_mut(block.quads * QUAD);
+        let factors = take(&mut hubs, block.quads).iter();
+        let factors = factors.zip(take(&mut partners, block.quads));
+        let k = take(&mut coefficients, block.quads * QUAD);
+        let work = slots.as_chunks_mut::<QUAD>().0.iter_mut();
+        for ((slots, k), (&hub, partners)) in work.zip(k.as_chunks::<QUAD>().0).zip(factors) {
+            let hub = P::load(at(n, hub));
+            let partners = indices(*partners);
+            for q in 0..QUAD {
+                let term = P::load(at(n, partners[q])).times(hub);
+                term.times(k[q].lanes()).store(&mut slots[q]);
+            }
         }
-        let factors = take(&mut more, higher);
-        let work = rest.iter_mut().zip(take(&mut coefficients, higher));
+        let (slots, rest) = rest.split_at_mut(block.quadratic);
+        let factors = take(&mut two, block.quadratic);
+        let work = slots.iter_mut();
+        let work = work.zip(take(&mut coefficients, block.quadratic));
+        for ((slot, k), &[a, b]) in work.zip(factors) {
+            let term = P::load(at(n, a)).times(P::load(at(n, b)));
+            term.times(k.lanes()).store(slot);
+        }
+        let factors = take(&mut more, block.higher);
+        let work = rest.iter_mut().zip(take(&mut coefficients, block.higher));
         for ((slot, k), factors) in work.zip(factors) {
-            let product = |product: P, &a: &u32| product.times(P::load(at(n, a)));
-            factors.iter().fold(k.lanes(), product).store(slot);
+            let mut product: P = k.lanes();
+            for &a in factors {
+                product = product.times(P::load(at(n, a)));
+            }
+            product.store(slot);
         }
         for run in runs.by_ref().take(block.runs) {
             let these = take(&mut outputs, run.pieces as usize);
-            let used = take(&mut references, run.pieces as usize * run.length as usize);
+            let used = take(
+                &mut references,
+                these.len() * usize::from(run.length).div_ceil(4),
+            );
             match run.length {
-                1 => add_up::<P, W, 1>(run, these, used, terms, out),
-                2 => add_up::<P, W, 2>(run, these, used, terms, out),
-                3 => add_up::<P, W, 3>(run, these, used, terms, out),
-                4 => add_up::<P, W, 4>(run, these, used, terms, out),
-                5 => add_up::<P, W, 5>(run, these, used, terms, out),
-                6 => add_up::<P, W, 6>(run, these, used, terms, out),
-                7 => add_up::<P, W, 7>(run, these, used, terms, out),
-                _ => add_up::<P, W, 8>(run, these, used, terms, out),
+                1 => add_up::<P, W, 1, 1>(run, these, used, terms, out),
+                2 => add_up::<P, W, 2, 1>(run, these, used, terms, out),
+                3 => add_up::<P, W, 3, 1>(run, these, used, terms, out),
+                4 => add_up::<P, W, 4, 1>(run, these, used, terms, out),
+                5 => add_up::<P, W, 5, 2>(run, these, used, terms, out),
+                6 => add_up::<P, W, 6, 2>(run, these, used, terms, out),
+                7 => add_up::<P, W, 7, 2>(run, these, used, terms, out),
+                _ => add_up::<P, W, 8, 2>(run, these, used, terms, out),
             }
         }
     }
     if let Some(closure) = &sums.closure {
         let mut sum = P::splat(0.0);
         for &(i, weight) in &closure.weights {
-            sum = sum.plus(P::splat(weight).times(P::load(at(out, i))));
+            sum = sum.plus(P::splat(weight).times(P::load(&out[i as usize])));
         }
-        sum.store(at_mut(out, closure.output));
+        sum.store(&mut out[closure.output as usize]);
     }
 }
 
-/// Item `i` of an array that [`evaluate`] has cut to the length that the indices were checked against. Without a check in every access, and with
-/// registers by name, the 224-reaction network takes 91 ns a state in 8 lanes instead of 105.
+/// Item `i` / [`SCALE`] of an array that [`evaluate`] has cut to the length that the indices were checked against. Without a check in every access,
+/// and with registers by name, the 224-reaction network takes 91 ns a state in 8 lanes instead of 105.
 #[inline(always)]
-fn at<V>(array: &[V], i: u32) -> &V {
-    debug_assert!((i as usize) < array.len());
-    // SAFETY: `Sums::compile` refuses indices at or above `inputs` and `length`.
-    unsafe { array.get_unchecked(i as usize) }
+fn at<const W: usize>(array: &[[f64; W]], i: u32) -> &[f64; W] {
+    let i = i as usize;
+    debug_assert!(i.is_multiple_of(SCALE) && i / SCALE < array.len());
+    // SAFETY: `Sums::compile` refuses indices at or above `inputs` and `length`, and multiplies them by `SCALE`, the size of a double: this is
+    // item i / SCALE of the array.
+    unsafe { &*array.as_ptr().cast::<u8>().add(i * W).cast() }
 }
 
 /// As [`at`].
 #[inline(always)]
-fn at_mut<V>(array: &mut [V], i: u32) -> &mut V {
-    debug_assert!((i as usize) < array.len());
+fn at_mut<const W: usize>(array: &mut [[f64; W]], i: u32) -> &mut [f64; W] {
+    let i = i as usize;
+    debug_assert!(i.is_multiple_of(SCALE) && i / SCALE < array.len());
     // SAFETY: as above.
-    unsafe { array.get_unchecked_mut(i as usize) }
+    unsafe { &mut *array.as_mut_ptr().cast::<u8>().add(i * W).cast() }
+}
+
+/// Four indices from one load, taken apart by shifts.
+#[inline(always)]
+fn indices(packed: u64) -> [u32; 4] {
+    [
+        (packed & 0xffff) as u32,
+        (packed >> 16 & 0xffff) as u32,
+        (packed >> 32 & 0xffff) as u32,
+        (packed >> 48) as u32,
+    ]
 }
 
 /// Cuts the first `count` items off a slice.
@@ -134,26 +168,26 @@ fn take<'a, T>(slice: &mut &'a [T], count: usize) -> &'a [T] {
     first
 }
 
-/// The pieces of one run, L references each.
+/// The pieces of one run, L references in N words each.
 #[inline(always)]
-fn add_up<P: Pack<W>, const W: usize, const L: usize>(
+fn add_up<P: Pack<W>, const W: usize, const L: usize, const N: usize>(
     run: &Run,
     outputs: &[u32],
-    references: &[u8],
+    references: &[u64],
     terms: &[[f64; W]; BLOCK],
     out: &mut [[f64; W]],
 ) {
-    let (pieces, _) = references.as_chunks::<L>();
+    let (pieces, _) = references.as_chunks::<N>();
     let work = outputs.iter().zip(pieces);
     match run.operation {
         Operation::Set => {
             for (&output, piece) in work {
-                sum::<P, W, L>(terms, piece).store(at_mut(out, output));
+                sum::<P, W, L, N>(terms, piece).store(at_mut(out, output));
             }
         }
         Operation::SetNegative => {
             for (&output, piece) in work {
-                sum::<P, W, L>(terms, piece)
+                sum::<P, W, L, N>(terms, piece)
                     .negated()
                     .store(at_mut(out, output));
             }
@@ -161,26 +195,55 @@ fn add_up<P: Pack<W>, const W: usize, const L: usize>(
         Operation::Add => {
             for (&output, piece) in work {
                 let out = at_mut(out, output);
-                P::load(out).plus(sum::<P, W, L>(terms, piece)).store(out);
+                let sum = sum::<P, W, L, N>(terms, piece);
+                P::load(out).plus(sum).store(out);
             }
         }
         Operation::Subtract => {
             for (&output, piece) in work {
                 let out = at_mut(out, output);
-                P::load(out).minus(sum::<P, W, L>(terms, piece)).store(out);
+                let sum = sum::<P, W, L, N>(terms, piece);
+                P::load(out).minus(sum).store(out);
             }
         }
     }
 }
 
+/// A term. (A function, for a closure may be compiled for the baseline.)
 #[inline(always)]
-fn sum<P: Pack<W>, const W: usize, const L: usize>(
+fn load<P: Pack<W>, const W: usize>(terms: &[[f64; W]; BLOCK], i: u32) -> P {
+    P::load(at(&terms[..], i))
+}
+
+/// Sum of L terms; from four on in two chains of additions.
+#[inline(always)]
+fn sum<P: Pack<W>, const W: usize, const L: usize, const N: usize>(
     terms: &[[f64; W]; BLOCK],
-    piece: &[u8; L],
+    piece: &[u64; N],
 ) -> P {
-    let mut sum = P::load(&terms[piece[0] as usize]);
-    for at in &piece[1..] {
-        sum = sum.plus(P::load(&terms[*at as usize]));
+    let [a, b, c, d] = indices(piece[0]);
+    let (mut even, mut odd) = (load::<P, W>(terms, a), P::splat(0.0));
+    if L > 1 {
+        odd = load::<P, W>(terms, b);
     }
-    sum
+    if L > 2 {
+        even = even.plus(load::<P, W>(terms, c));
+    }
+    if L > 3 {
+        odd = odd.plus(load::<P, W>(terms, d));
+    }
+    if L > 4 {
+        let [a, b, c, d] = indices(piece[1]);
+        even = even.plus(load::<P, W>(terms, a));
+        if L > 5 {
+            odd = odd.plus(load::<P, W>(terms, b));
+        }
+        if L > 6 {
+            even = even.plus(load::<P, W>(terms, c));
+        }
+        if L > 7 {
+            odd = odd.plus(load::<P, W>(terms, d));
+        }
+    }
+    if L > 1 { even.plus(odd) } else { even }
 }

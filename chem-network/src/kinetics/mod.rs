@@ -9,6 +9,7 @@ mod pack;
 mod plan;
 mod single;
 mod single_plan;
+mod sums;
 
 use std::cell::RefCell;
 use std::sync::Arc;

@@ -4,75 +4,14 @@
 //! Reactions with the same reactants share one product of number densities; what they do to a
 //! species is one coefficient times that product. So both the right-hand side and the Jacobian are
 //! sums of terms with sign ±1, and a term is a coefficient, linear in the rate coefficients, times
-//! up to two (rarely more) number densities. Sums are cut into pieces of at most [`LONGEST`]
-//! references and sorted by length, so that the inner loops have fixed lengths and no branches to
-//! mispredict.
+//! up to two (rarely more) number densities. How they are evaluated over lanes is arranged by
+//! [`sums`](super::sums), for one state by [`single_plan`](super::single_plan).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::single_plan::SinglePlan;
+use super::sums::{BLOCK, Sums};
 use crate::network::Network;
-
-/// Terms held at a time; a reference to one is a `u8`, which needs no bounds check.
-pub(crate) const BLOCK: usize = 256;
-/// Longest piece of a sum.
-pub(crate) const LONGEST: usize = 8;
-
-/// A run of at most [`BLOCK`] terms and the pieces of sums that refer to them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Block {
-    /// Number of terms with 0, 1, 2 and more factors, in this order.
-    pub terms: [usize; 4],
-    /// Number of runs of pieces.
-    pub runs: usize,
-}
-
-/// What a piece of a sum does to its output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Operation {
-    /// Writes it for the first time.
-    Set,
-    /// Writes its negative for the first time.
-    SetNegative,
-    Add,
-    Subtract,
-}
-
-/// Pieces of the same operation and length.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Run {
-    pub operation: Operation,
-    /// References per piece, 1 to [`LONGEST`].
-    pub length: u8,
-    /// Number of pieces, each with one output.
-    pub pieces: u32,
-}
-
-/// Outputs as signed sums of terms.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Sums {
-    /// Number densities read: all factors lie below.
-    pub inputs: usize,
-    /// Outputs written: all of `outputs` lie below.
-    pub length: usize,
-    pub blocks: Vec<Block>,
-    /// Factors of the terms with one, two and more factors, block after block.
-    pub one: Vec<u32>,
-    pub two: Vec<[u32; 2]>,
-    pub more: Vec<Vec<u32>>,
-    pub runs: Vec<Run>,
-    /// Output of every piece.
-    pub outputs: Vec<u32>,
-    /// References of every piece: numbers of terms within the block.
-    pub references: Vec<u8>,
-    /// Outputs that no piece writes.
-    pub untouched: Vec<u32>,
-    /// An output that is the weighted sum of others instead.
-    pub closure: Option<Closure>,
-    /// Coefficient of term t: Σ weight · k over `recipe[recipe_offsets[t]..recipe_offsets[t + 1]]`.
-    pub recipe_offsets: Vec<usize>,
-    pub recipe: Vec<(u32, f64)>,
-}
 
 /// An output as the weighted sum of other outputs.
 #[derive(Debug, Clone)]
@@ -122,13 +61,13 @@ impl Plan {
             rhs_terms.retain(|term| !(term.plus.is_empty() && term.minus.is_empty()));
         }
         let single = SinglePlan::new(&rhs_terms, species, closure.clone());
-        let mut rhs = Sums::compile(&rhs_terms, species, species);
+        let mut rhs = Sums::compile(&rhs_terms, species, species, BLOCK);
         rhs.closure = closure;
         Self {
             species,
             rhs,
             single,
-            jacobian: Sums::compile(&jacobian_terms, species, row_indices.len()),
+            jacobian: Sums::compile(&jacobian_terms, species, row_indices.len(), BLOCK / 2),
             column_offsets,
             row_indices,
         }
@@ -245,87 +184,4 @@ fn derivatives<'a>(
         };
         (column, derivative)
     })
-}
-
-impl Sums {
-    /// Terms with indices of densities below `inputs` and of outputs below `outputs`; what evaluates them relies on it.
-    fn compile(terms: &[Term], inputs: usize, outputs: usize) -> Self {
-        for term in terms {
-            assert!(term.factors.iter().all(|&i| (i as usize) < inputs));
-            let mut touched = term.plus.iter().chain(&term.minus);
-            assert!(touched.all(|&o| (o as usize) < outputs));
-        }
-        let mut sums = Self {
-            inputs,
-            length: outputs,
-            recipe_offsets: vec![0],
-            ..Self::default()
-        };
-        let mut written = vec![false; outputs];
-        // Blocks of equal size.
-        let blocks = terms.len().div_ceil(BLOCK).max(1);
-        for chunk in terms.chunks(terms.len().div_ceil(blocks).max(1)) {
-            sums.push_block(chunk, &mut written);
-        }
-        sums.untouched = (0..outputs as u32)
-            .filter(|&o| !written[o as usize])
-            .collect();
-        sums
-    }
-
-    fn push_block(&mut self, chunk: &[Term], written: &mut [bool]) {
-        let mut ordered: Vec<&Term> = chunk.iter().collect();
-        ordered.sort_by_key(|term| term.factors.len().min(3));
-        let mut block = Block::default();
-        let mut shares: HashMap<u32, (Vec<u8>, Vec<u8>)> = HashMap::new();
-        for (place, term) in ordered.iter().enumerate() {
-            block.terms[term.factors.len().min(3)] += 1;
-            match term.factors[..] {
-                [] => {}
-                [a] => self.one.push(a),
-                [a, b] => self.two.push([a, b]),
-                _ => self.more.push(term.factors.clone()),
-            }
-            self.recipe.extend(&term.recipe);
-            self.recipe_offsets.push(self.recipe.len());
-            for &output in &term.plus {
-                shares.entry(output).or_default().0.push(place as u8);
-            }
-            for &output in &term.minus {
-                shares.entry(output).or_default().1.push(place as u8);
-            }
-        }
-        let mut pieces: Vec<(Operation, usize, u32, Vec<u8>)> = Vec::new();
-        for (output, (plus, minus)) in shares {
-            let mut fresh = !std::mem::replace(&mut written[output as usize], true);
-            for (references, first, later) in [
-                (plus, Operation::Set, Operation::Add),
-                (minus, Operation::SetNegative, Operation::Subtract),
-            ] {
-                let count = references.len().div_ceil(LONGEST).max(1);
-                for piece in references.chunks(references.len().div_ceil(count).max(1)) {
-                    let operation = if std::mem::take(&mut fresh) {
-                        first
-                    } else {
-                        later
-                    };
-                    pieces.push((operation, piece.len(), output, piece.to_vec()));
-                }
-            }
-        }
-        pieces.sort();
-        for run in pieces.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-            block.runs += 1;
-            self.runs.push(Run {
-                operation: run[0].0,
-                length: run[0].1 as u8,
-                pieces: run.len() as u32,
-            });
-            for (_, _, output, references) in run {
-                self.outputs.push(*output);
-                self.references.extend(references);
-            }
-        }
-        self.blocks.push(block);
-    }
 }

@@ -33,21 +33,25 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             }
             Outputs::Times(times) => &times[..],
         };
-        let ends: [T; W] = std::array::from_fn(|l| self.end_of_step(l));
+        let mut ends = [T::zero(); W];
+        // Not-a-number where no output is left: it compares as "not yet".
+        let mut due = [T::nan(); W];
+        for l in 0..W {
+            ends[l] = self.end_of_step(l);
+            let next = self.lanes[l].next_output;
+            due[l] = client.output_time(l, next, times).unwrap_or(T::nan());
+        }
         loop {
+            // No branches here: which lanes have an output to come is not to be guessed.
             let mut theta = [T::one(); W];
-            let mut pending = [None; W];
+            let mut pending = [false; W];
             for l in 0..W {
-                let lane = &self.lanes[l];
-                if accepted[l]
-                    && let Some(t) = client.output_time(l, lane.next_output, times)
-                    && (ends[l] - t) * lane.direction >= T::zero()
-                {
-                    theta[l] = (t - self.t[l]) / self.h[l];
-                    pending[l] = Some(t);
-                }
+                let passed = (ends[l] - due[l]) * self.lanes[l].direction >= T::zero();
+                pending[l] = accepted[l] & passed;
+                let within = (due[l] - self.t[l]) / self.h[l];
+                theta[l] = if pending[l] { within } else { T::one() };
             }
-            if pending.iter().all(Option::is_none) {
+            if !pending.contains(&true) {
                 return;
             }
             self.ready_interpolant::<S>();
@@ -57,16 +61,21 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             if let Some(laws) = &options.nonnegative {
                 self.project_outputs(&pending, laws, options);
             }
-            self.restore_sums_within(&pending.map(|t| t.is_some()), options);
+            self.restore_sums_within(&pending, options);
             for l in 0..W {
-                if let Some(t) = pending[l] {
-                    let state = if t == ends[l] {
+                if pending[l] {
+                    let state = if due[l] == ends[l] {
                         self.end_state(l)
                     } else {
                         &self.out
                     };
-                    client.output(l, self.lanes[l].next_output, t, state);
-                    self.lanes[l].next_output += 1;
+                    let lane = &self.lanes[l];
+                    client.output(l, lane.next_output, due[l], state);
+                    let lane = &mut self.lanes[l];
+                    lane.next_output += 1;
+                    due[l] = client
+                        .output_time(l, lane.next_output, times)
+                        .unwrap_or(T::nan());
                 }
             }
         }
@@ -84,8 +93,8 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
 
     /// Keeps outputs within a step from dipping below zero.
     #[cold]
-    fn project_outputs(&mut self, pending: &[Option<T>; W], laws: &[Vec<T>], options: &Options<T>) {
-        for l in (0..W).filter(|&l| pending[l].is_some()) {
+    fn project_outputs(&mut self, pending: &[bool; W], laws: &[Vec<T>], options: &Options<T>) {
+        for l in (0..W).filter(|&l| pending[l]) {
             let rtol = &self.rtol;
             let rtol_of = |i: usize| rtol.get(i).copied().unwrap_or(options.rtol);
             // Without a state with these sums nearby (never seen) the output stays as interpolated.

@@ -23,7 +23,7 @@ pub use rodas5p::{Rodas5p, Rodas5pStepper};
 pub use tsit5::{Tsit5, Tsit5Stepper};
 
 use crate::controller::Control;
-pub(crate) use crate::sums::{add, combine};
+pub(crate) use crate::sums::{add_weighted, combine};
 use crate::{Options, Scalar, SolveError, Statistics};
 
 /// A method as a value: what a user hands to [`crate::solve`].

@@ -1,5 +1,5 @@
 //! Steinebach's linearly implicit method of order 5(4): the default for stiff systems with a Jacobian, chemistry above all.
-use super::{Method, Stepper, add, combine};
+use super::{Method, Stepper, add_weighted};
 use crate::aligned::Aligned;
 use crate::controller::Control;
 use crate::linalg::LinearSolver;
@@ -196,26 +196,6 @@ pub struct Rodas5pStepper<T, const W: usize> {
     linear: LinearSolver<T, W>,
 }
 
-#[inline(always)]
-fn over<T: Scalar, const W: usize, const J: usize>(inverse_h: &[T; W], row: &[f64]) -> [[T; W]; J] {
-    let mut coefficients = [[T::zero(); W]; J];
-    for (c, &weight) in coefficients.iter_mut().zip(row) {
-        for l in 0..W {
-            c[l] = inverse_h[l] * T::of(weight);
-        }
-    }
-    coefficients
-}
-
-#[inline(always)]
-fn plain<T: Scalar, const W: usize, const J: usize>(row: &[f64]) -> [[T; W]; J] {
-    let mut coefficients = [[T::zero(); W]; J];
-    for (c, &weight) in coefficients.iter_mut().zip(row) {
-        *c = [T::of(weight); W];
-    }
-    coefficients
-}
-
 /// Right-hand side of stage `$s` at the current state, and its solution: M U_s = f + Σ_j R_sj/h U_j + h D_s ∂f/∂t.
 macro_rules! stage {
     ($self:ident, $system:ident, $t:ident, $h:ident, $inverse_h:ident, $s:literal, [$($j:literal),*]) => {{
@@ -224,9 +204,9 @@ macro_rules! stage {
         let stage = &mut rest[..n];
         let at = std::array::from_fn(|l| $t[l] + $h[l] * T::of(C[$s]));
         $system.rhs(&at, &$self.state, stage);
-        add(stage, over(&$inverse_h, &R[$s]), [$(&before[$j * n..($j + 1) * n]),*]);
+        add_weighted(stage, None, Some(&$inverse_h), &R[$s], [$(&before[$j * n..($j + 1) * n]),*]);
         if !$self.autonomous && D[$s] != 0.0 {
-            add(stage, over($h, &[D[$s]]), [&$self.time_slope]);
+            add_weighted(stage, None, Some($h), &[D[$s]], [&$self.time_slope]);
         }
         $self.linear.solve(stage);
     }};
@@ -236,7 +216,7 @@ macro_rules! stage {
 macro_rules! state {
     ($self:ident, $y:ident, $s:literal, [$($j:literal),*]) => {{
         let n = $self.dim;
-        combine(&mut $self.state, $y, plain(&A[$s]), [$(&$self.stages[$j * n..($j + 1) * n]),*]);
+        add_weighted(&mut $self.state, Some($y), None, &A[$s], [$(&$self.stages[$j * n..($j + 1) * n]),*]);
     }};
 }
 
@@ -317,7 +297,7 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
         let first = &mut self.stages[..n];
         first.copy_from_slice(&self.slope);
         if !self.autonomous {
-            add(first, over(h, &[D[0]]), [&self.time_slope]);
+            add_weighted(first, None, Some(h), &[D[0]], [&self.time_slope]);
         }
         self.linear.solve(first);
         state!(self, y, 1, [0]);
@@ -330,13 +310,25 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
         stage!(self, system, t, h, inverse_h, 4, [0, 1, 2, 3]);
         state!(self, y, 5, [0, 1, 2, 3, 4]);
         stage!(self, system, t, h, inverse_h, 5, [0, 1, 2, 3, 4]);
-        add(&mut self.state, plain(&[1.0]), [&self.stages[5 * n..6 * n]]);
+        add_weighted(
+            &mut self.state,
+            None,
+            None,
+            &[1.0],
+            [&self.stages[5 * n..6 * n]],
+        );
         stage!(self, system, t, h, inverse_h, 6, [0, 1, 2, 3, 4, 5]);
-        add(&mut self.state, plain(&[1.0]), [&self.stages[6 * n..7 * n]]);
+        add_weighted(
+            &mut self.state,
+            None,
+            None,
+            &[1.0],
+            [&self.stages[6 * n..7 * n]],
+        );
         stage!(self, system, t, h, inverse_h, 7, [0, 1, 2, 3, 4, 5, 6]);
         let last = &self.stages[7 * n..];
         error.copy_from_slice(last);
-        combine(y_new, &self.state, plain(&[1.0]), [last]);
+        add_weighted(y_new, Some(&self.state), None, &[1.0], [last]);
         singular
     }
 
@@ -355,11 +347,11 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
             let dense = &mut self.dense[r * n..(r + 1) * n];
             dense.fill([T::zero(); W]);
             let stages = &self.stages;
-            add(
-                dense,
-                plain(row),
-                std::array::from_fn::<_, 8, _>(|j| &stages[j * n..(j + 1) * n]),
-            );
+            let mut terms: [&[[T; W]]; 8] = [&[]; 8];
+            for (term, stage) in terms.iter_mut().zip(stages.chunks_exact(n.max(1))) {
+                *term = stage;
+            }
+            add_weighted(dense, None, None, row, terms);
         }
     }
 

@@ -1,11 +1,18 @@
 //! LU of W matrices side by side along a pattern analysed once: a few sparse pivots, then a dense block worked in tiles held in registers.
+mod matrix;
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
 use super::SparsityPattern;
 use super::ragged::Ragged;
 use super::symbolic::Symbolic;
-use super::tiles::{self, TILE};
+use super::tiles::{Block, TILE};
 use crate::Scalar;
 use crate::aligned::Aligned;
 use crate::pack::Pack;
+use matrix::Matrix;
 
 /// A position of the block that J has no entry for.
 const NONE: u32 = u32::MAX;
@@ -30,12 +37,13 @@ pub(super) struct LaneLu<T, const W: usize> {
     /// Per sparse pivot: the tiles of columns of the block that its row of U meets, and their values.
     upper_tiles: Ragged<u32>,
     upper_pieces: Aligned<T, W>,
+    /// Of the sparse pivots.
     inverse_pivots: Aligned<T, W>,
-    /// The block, row by row: index into the values of J.
-    slots: Vec<u32>,
+    /// The block, tile by tile and row by row: index into the values of J.
+    slots: Vec<[u32; TILE * TILE]>,
     /// Per tile of the block: the pieces of L and of U whose products are taken from it.
     couplings: Ragged<(u32, u32)>,
-    block: Aligned<T, W>,
+    block: Block<T, W>,
     work: Aligned<T, W>,
 }
 
@@ -49,7 +57,7 @@ impl<T: Scalar, const W: usize> LaneLu<T, W> {
         for (k, &i) in symbolic.order.iter().enumerate() {
             position[i] = k;
         }
-        let mut slots = vec![NONE; m * m];
+        let mut slots = vec![[NONE; TILE * TILE]; tiles * tiles];
         let mut sources = Vec::with_capacity(n);
         for (j, &original) in symbolic.order.iter().enumerate() {
             let start = pattern.col_offsets()[original];
@@ -57,7 +65,8 @@ impl<T: Scalar, const W: usize> LaneLu<T, W> {
             for (k, &i) in pattern.column(original).iter().enumerate() {
                 let (row, slot) = (position[i], (start + k) as u32);
                 if j >= sparse && row >= sparse {
-                    slots[(row - sparse) * m + j - sparse] = slot;
+                    let (i, j) = (row - sparse, j - sparse);
+                    slots[i / TILE * tiles + j / TILE][i % TILE * TILE + j % TILE] = slot;
                 } else {
                     list.push((row as u32, slot));
                 }
@@ -130,10 +139,10 @@ impl<T: Scalar, const W: usize> LaneLu<T, W> {
             upper_values: Aligned::zeros(sparse_entries),
             upper_pieces: Aligned::zeros(upper_tiles.values.len() * TILE),
             upper_tiles,
-            inverse_pivots: Aligned::zeros(n),
+            inverse_pivots: Aligned::zeros(sparse),
             slots,
             couplings,
-            block: Aligned::zeros(m * m),
+            block: Block::new(m),
             work: Aligned::zeros(n),
         }
     }
@@ -175,7 +184,6 @@ impl<T: Scalar, const W: usize> LaneLu<T, W> {
                 self.upper_column::<P>(j, jacobian);
             }
         }
-        let m = n - sparse;
         let matrix = Matrix {
             slots: &self.slots,
             couplings: &self.couplings,
@@ -183,18 +191,13 @@ impl<T: Scalar, const W: usize> LaneLu<T, W> {
             upper: &self.upper_pieces,
             jacobian,
             shift: P::load(shift),
-            m,
+            tiles: (n - sparse) / TILE,
         };
-        tiles::factorize::<T, P, _, W, R>(
-            &mut self.block,
-            &mut self.inverse_pivots[sparse..],
-            m,
-            &mut growth,
-            &matrix,
-        );
+        self.block.factorize::<P, _, R>(&mut growth, &matrix);
         let mut result = [T::zero(); W];
         growth.store(&mut result);
-        for inverse in self.inverse_pivots.iter() {
+        let pivots = self.inverse_pivots.iter();
+        for inverse in pivots.chain(self.block.inverse_pivots()) {
             for l in 0..W {
                 // Adds 0 where finite, spoils the growth otherwise.
                 result[l] += inverse[l] * T::zero();
@@ -287,8 +290,7 @@ impl<T: Scalar, const W: usize> LaneLu<T, W> {
 
     #[inline(always)]
     fn solve_with<P: Pack<T, W>, const R: usize>(&mut self, b: &mut [[T; W]]) {
-        let (n, sparse) = (self.order.len(), self.sparse);
-        let m = n - sparse;
+        let sparse = self.sparse;
         let (head, block) = self.work.split_at_mut(sparse);
         for (w, &i) in head.iter_mut().zip(&self.order) {
             *w = b[i];
@@ -309,7 +311,7 @@ impl<T: Scalar, const W: usize> LaneLu<T, W> {
                 }
             }
         }
-        tiles::solve::<T, P, W, R>(&self.block, &self.inverse_pivots[sparse..], m, block);
+        self.block.solve::<P, R>(block);
         for k in 0..sparse {
             let mut sum = P::load(&head[k]);
             for at in self.upper_tiles.range(k) {
@@ -343,160 +345,5 @@ impl<T: Scalar, const W: usize> LaneLu<T, W> {
         let same = TypeId::of::<Self>() == TypeId::of::<LaneLu<f64, V>>();
         // SAFETY: the two types are the same one.
         same.then(|| unsafe { &mut *std::ptr::from_mut(self).cast() })
-    }
-}
-
-/// Where the block begins: what the matrix has there, less what the sparse pivots take from it.
-struct Matrix<'a, T, P, const W: usize> {
-    slots: &'a [u32],
-    couplings: &'a Ragged<(u32, u32)>,
-    lower: &'a [[T; W]],
-    upper: &'a [[T; W]],
-    jacobian: &'a [[T; W]],
-    shift: P,
-    m: usize,
-}
-
-impl<T: Scalar, P: Pack<T, W>, const W: usize> tiles::Begin<P> for Matrix<'_, T, P, W> {
-    #[inline(always)]
-    fn tile<const R: usize, const C: usize>(&self, i: usize, j: usize) -> [[P; C]; R] {
-        let zero = [T::zero(); W];
-        let mut tile = [[P::zero(); C]; R];
-        for r in 0..R {
-            let slots = &self.slots[(i + r) * self.m + j..][..C];
-            for c in 0..C {
-                let value = self.jacobian.get(slots[c] as usize).unwrap_or(&zero);
-                tile[r][c] = P::load(value).negated();
-            }
-        }
-        // One branch for the tile: one for each entry is as dear as the entries.
-        if i / TILE == j / TILE {
-            for r in 0..R {
-                for c in 0..C {
-                    if i + r == j + c {
-                        tile[r][c] = tile[r][c].plus(self.shift);
-                    }
-                }
-            }
-        }
-        for &(l, u) in self.couplings.list(i / TILE * (self.m / TILE) + j / TILE) {
-            let l = &self.lower[l as usize + i % TILE..][..R];
-            let u = &self.upper[u as usize + j % TILE..][..C];
-            for r in 0..R {
-                let l = P::load(&l[r]);
-                for c in 0..C {
-                    tile[r][c] = tile[r][c].less(l, P::load(&u[c]));
-                }
-            }
-        }
-        tile
-    }
-}
-
-/// The same, compiled for AVX and AVX-512.
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use super::LaneLu;
-    use crate::Scalar;
-    use crate::pack::x86::{Avx, Avx512, TwoAvx};
-    use crate::pack::{doubles, doubles_mut};
-
-    fn back<T: Scalar, const W: usize, const V: usize>(from: [f64; V]) -> [T; W] {
-        std::array::from_fn(|l| T::of(from[l]))
-    }
-
-    #[inline(always)]
-    pub fn factorize<T: Scalar, const W: usize>(
-        lu: &mut LaneLu<T, W>,
-        shift: &[T; W],
-        jacobian: &[[T; W]],
-    ) -> Option<[T; W]> {
-        let avx512 = is_x86_feature_detected!("avx512f");
-        let avx2 = is_x86_feature_detected!("avx2");
-        if let (Some(lu), Some([shift]), Some(jacobian)) = (
-            lu.of_doubles::<8>(),
-            doubles(std::slice::from_ref(shift)),
-            doubles(jacobian),
-        ) && (avx512 || avx2)
-        {
-            // SAFETY: the processor has just been asked for the features that the functions need.
-            return Some(back(unsafe {
-                if avx512 {
-                    factorize_avx512(lu, shift, jacobian)
-                } else {
-                    factorize_two_avx(lu, shift, jacobian)
-                }
-            }));
-        }
-        if let (Some(lu), Some([shift]), Some(jacobian)) = (
-            lu.of_doubles::<4>(),
-            doubles(std::slice::from_ref(shift)),
-            doubles(jacobian),
-        ) && avx2
-        {
-            // SAFETY: as above.
-            return Some(back(unsafe { factorize_avx(lu, shift, jacobian) }));
-        }
-        None
-    }
-
-    #[inline(always)]
-    pub fn solve<T: Scalar, const W: usize>(lu: &mut LaneLu<T, W>, b: &mut [[T; W]]) -> bool {
-        let avx512 = is_x86_feature_detected!("avx512f");
-        let avx2 = is_x86_feature_detected!("avx2");
-        if let (Some(lu), Some(b)) = (lu.of_doubles::<8>(), doubles_mut(b))
-            && (avx512 || avx2)
-        {
-            // SAFETY: the processor has just been asked for the features that the functions need.
-            unsafe {
-                if avx512 {
-                    solve_avx512(lu, b);
-                } else {
-                    solve_two_avx(lu, b);
-                }
-            }
-            return true;
-        }
-        if let (Some(lu), Some(b)) = (lu.of_doubles::<4>(), doubles_mut(b))
-            && avx2
-        {
-            // SAFETY: as above.
-            unsafe { solve_avx(lu, b) };
-            return true;
-        }
-        false
-    }
-
-    #[target_feature(enable = "avx512f")]
-    fn factorize_avx512(
-        lu: &mut LaneLu<f64, 8>,
-        shift: &[f64; 8],
-        jacobian: &[[f64; 8]],
-    ) -> [f64; 8] {
-        lu.factorize_with::<Avx512, 4>(shift, jacobian)
-    }
-    #[target_feature(enable = "avx2")]
-    fn factorize_two_avx(
-        lu: &mut LaneLu<f64, 8>,
-        shift: &[f64; 8],
-        jacobian: &[[f64; 8]],
-    ) -> [f64; 8] {
-        lu.factorize_with::<TwoAvx, 1>(shift, jacobian)
-    }
-    #[target_feature(enable = "avx2")]
-    fn factorize_avx(lu: &mut LaneLu<f64, 4>, shift: &[f64; 4], jacobian: &[[f64; 4]]) -> [f64; 4] {
-        lu.factorize_with::<Avx, 2>(shift, jacobian)
-    }
-    #[target_feature(enable = "avx512f")]
-    fn solve_avx512(lu: &mut LaneLu<f64, 8>, b: &mut [[f64; 8]]) {
-        lu.solve_with::<Avx512, 4>(b);
-    }
-    #[target_feature(enable = "avx2")]
-    fn solve_two_avx(lu: &mut LaneLu<f64, 8>, b: &mut [[f64; 8]]) {
-        lu.solve_with::<TwoAvx, 2>(b);
-    }
-    #[target_feature(enable = "avx2")]
-    fn solve_avx(lu: &mut LaneLu<f64, 4>, b: &mut [[f64; 4]]) {
-        lu.solve_with::<Avx, 4>(b);
     }
 }
