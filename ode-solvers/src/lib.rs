@@ -10,6 +10,7 @@ mod differences;
 mod engine;
 mod error;
 mod event;
+mod interpolant;
 mod invariant;
 mod lanes;
 mod linalg;

@@ -10,6 +10,8 @@ pub(crate) trait Pack<T, const W: usize>: Copy {
     fn load(from: &[T; W]) -> Self;
     fn store(self, to: &mut [T; W]);
     fn zero() -> Self;
+    /// The same number in all lanes.
+    fn splat(x: T) -> Self;
     fn plus(self, other: Self) -> Self;
     /// self − a b.
     fn less(self, a: Self, b: Self) -> Self;
@@ -53,6 +55,10 @@ impl<T: crate::Scalar, const W: usize> Pack<T, W> for [T; W] {
     #[inline(always)]
     fn zero() -> Self {
         [T::zero(); W]
+    }
+    #[inline(always)]
+    fn splat(x: T) -> Self {
+        [x; W]
     }
     #[inline(always)]
     fn plus(self, other: Self) -> Self {
@@ -109,6 +115,10 @@ pub(crate) mod x86 {
             Self(unsafe { _mm256_setzero_pd() })
         }
         #[inline(always)]
+        fn splat(x: f64) -> Self {
+            Self(unsafe { _mm256_set1_pd(x) })
+        }
+        #[inline(always)]
         fn plus(self, other: Self) -> Self {
             Self(unsafe { _mm256_add_pd(self.0, other.0) })
         }
@@ -137,15 +147,6 @@ pub(crate) mod x86 {
     #[derive(Clone, Copy)]
     pub struct Avx512(__m512d);
 
-    impl Avx512 {
-        /// The same number in all lanes.
-        #[inline(always)]
-        pub fn splat(x: f64) -> Self {
-            // SAFETY: the caller's instruction set, see the module.
-            Self(unsafe { _mm512_set1_pd(x) })
-        }
-    }
-
     // SAFETY of this impl: as above.
     impl Pack<f64, 8> for Avx512 {
         #[inline(always)]
@@ -159,6 +160,10 @@ pub(crate) mod x86 {
         #[inline(always)]
         fn zero() -> Self {
             Self(unsafe { _mm512_setzero_pd() })
+        }
+        #[inline(always)]
+        fn splat(x: f64) -> Self {
+            Self(unsafe { _mm512_set1_pd(x) })
         }
         #[inline(always)]
         fn plus(self, other: Self) -> Self {
@@ -215,6 +220,10 @@ pub(crate) mod x86 {
         #[inline(always)]
         fn zero() -> Self {
             Self(Avx::zero(), Avx::zero())
+        }
+        #[inline(always)]
+        fn splat(x: f64) -> Self {
+            Self(Avx::splat(x), Avx::splat(x))
         }
         #[inline(always)]
         fn plus(self, other: Self) -> Self {

@@ -2,6 +2,7 @@
 use super::{Method, Stepper, add_weighted};
 use crate::aligned::Aligned;
 use crate::controller::Control;
+use crate::interpolant;
 use crate::linalg::LinearSolver;
 use crate::{LaneJacobian, Scalar, SolveError, Statistics};
 
@@ -365,24 +366,9 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
         out: &mut [[T; W]],
     ) {
         let n = self.dim;
-        let mut rest = [T::one(); W];
-        for l in 0..W {
-            rest[l] -= theta[l];
-        }
-        let (k1, k2, k3) = (
-            &self.dense[..n],
-            &self.dense[n..2 * n],
-            &self.dense[2 * n..],
-        );
-        for i in 0..n {
-            let (k1, k2, k3, y, y_new) = (k1[i], k2[i], k3[i], y[i], y_new[i]);
-            let mut state = [T::zero(); W];
-            for l in 0..W {
-                let bend = k1[l] + theta[l] * (k2[l] + theta[l] * k3[l]);
-                state[l] = rest[l] * y[l] + theta[l] * (y_new[l] + rest[l] * bend);
-            }
-            out[i] = state;
-        }
+        let k = &self.dense;
+        let k = [&k[..n], &k[n..2 * n], &k[2 * n..]];
+        interpolant::evaluate(theta, y, y_new, k, out);
     }
 
     fn begin_cost(&self, _lane: usize, _fresh: bool) -> Statistics {
