@@ -25,9 +25,6 @@ pub(super) trait Begin<P> {
         r: usize,
         c: usize,
     ) -> [[P; C]; R];
-
-    /// This tile is the next: what it is made of may be fetched into the first-level cache.
-    fn fetch(&self, row: usize, column: usize);
 }
 
 /// Factors of a square matrix of lanes whose dimension is a multiple of [`TILE`].
@@ -249,9 +246,6 @@ where
     B: Begin<P>,
 {
     let mut sums = matrix.tile::<R, C>(i, j, r, c);
-    if r + c == 0 {
-        matrix.fetch(i, j + 1);
-    }
     for (k, l) in left.iter().enumerate() {
         let u = column.tile(k);
         for k in 0..TILE {

@@ -56,16 +56,4 @@ impl<T: Scalar, P: Pack<T, W>, const W: usize> Begin<P> for Matrix<'_, T, P, W> 
         }
         tile
     }
-
-    #[inline(always)]
-    fn fetch(&self, row: usize, column: usize) {
-        #[cfg(target_arch = "x86_64")]
-        if let Some(slots) = self.slots.get(row * self.tiles + column) {
-            for &slot in slots {
-                let at = self.jacobian.as_ptr().wrapping_add(slot as usize);
-                // SAFETY: a prefetch of any address is a hint without effect.
-                unsafe { std::arch::x86_64::_mm_prefetch::<3>(at.cast()) };
-            }
-        }
-    }
 }
