@@ -20,7 +20,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let held = source.series(30)?;
     let paper = std::env::args().any(|a| a == "paper");
     let base = if paper {
-        NodeConfig::paper()
+        // Its course of weights in 20 epochs instead of 100.
+        let mut node = NodeConfig::paper();
+        node.set_epochs(20);
+        node
     } else {
         NodeConfig::default()
     };

@@ -13,7 +13,9 @@ impl NodeConfig {
         let factor = epochs as f64 / self.epochs().max(1) as f64;
         for stage in &mut self.stages {
             stage.epochs = ((stage.epochs as f64 * factor).round() as u64).max(1);
-            stage.warmup = ((stage.warmup as f64 * factor).round() as u64).min(stage.epochs - 1);
+            // A warm-up stays one, however short the stage becomes.
+            let warmup = (stage.warmup as f64 * factor).round() as u64;
+            stage.warmup = warmup.max(stage.warmup.min(1)).min(stage.epochs - 1);
         }
         for weight in &mut self.weights {
             weight.epoch *= factor;
