@@ -273,7 +273,7 @@ impl<S: Jacobian> Problem<'_, S> {
     }
 
     fn compare(&self) {
-        let one = |rtol| self.models.iter().map(|m| Some(self.ours(m, rtol)));
+        let one = |rtol| self.models.iter().map(move |m| Some(self.ours(m, rtol)));
         self.compare_with("Rodas5p", |rtol| one(rtol).collect());
     }
 
