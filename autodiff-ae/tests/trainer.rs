@@ -401,6 +401,29 @@ fn cancelled_training_stops_at_once_and_leaves_its_state() {
     let mut again = Trainer::new(bowl(), TrainerOptions::new(100, 1), vec![0.0, 0.0]).unwrap();
     again.resume(&path).unwrap();
     assert_eq!(again.params(), trainer.params());
+    // The time of both parts counts.
+    assert!(outcome.seconds > 0.0);
+    assert_eq!(again.progress().seconds, outcome.seconds);
+    let whole = again.run(&mut Control::default()).unwrap();
+    assert_eq!((whole.stopped, whole.steps), (Stop::Finished, 100));
+    assert!(whole.seconds > outcome.seconds && again.progress().seconds == whole.seconds);
+    // A limit of time is one of a session: hours before it do not use it up.
+    let mut file = Checkpoint::load(&path).unwrap();
+    file.metadata.insert("state.seconds".into(), "7200".into());
+    file.save(&path).unwrap();
+    let mut options = TrainerOptions::new(100, 1);
+    options.max_seconds = 3600.0;
+    let mut late = Trainer::new(bowl(), options.clone(), vec![0.0, 0.0]).unwrap();
+    late.resume(&path).unwrap();
+    let outcome = late.run(&mut Control::default()).unwrap();
+    assert_eq!(outcome.stopped, Stop::Finished);
+    assert!(outcome.seconds >= 7200.0 && outcome.seconds < 10800.0);
+    // Checkpoints of earlier versions did not keep it.
+    file.metadata.remove("state.seconds");
+    file.save(&path).unwrap();
+    late = Trainer::new(bowl(), options, vec![0.0, 0.0]).unwrap();
+    late.resume(&path).unwrap();
+    assert_eq!(late.progress().seconds, 0.0);
 }
 
 #[test]

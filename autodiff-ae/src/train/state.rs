@@ -23,7 +23,7 @@ pub struct Record {
     pub validation: Option<f64>,
     /// Learning rate of the last step.
     pub rate: f64,
-    /// Seconds since training began, this session; not stored, so that equal trainings leave equal files.
+    /// Seconds of training until then, earlier sessions included; not stored, so that equal trainings leave equal files.
     #[serde(skip)]
     pub seconds: f64,
 }
@@ -54,7 +54,7 @@ pub struct Progress {
     pub(super) plateau: Option<Plateau>,
     /// Returns to an earlier state so far.
     pub retries: usize,
-    /// Seconds of training, this session; not stored, so that equal trainings leave equal files.
+    /// Seconds of training, those before an interruption included; a checkpoint keeps them beside this text.
     #[serde(skip)]
     pub seconds: f64,
     /// One record per review.
@@ -74,6 +74,8 @@ pub(super) struct State<T> {
     pub best: Vec<T>,
     pub good: Good<T>,
     pub progress: Progress,
+    /// Seconds of training before this session.
+    pub earlier: f64,
 }
 
 impl<T: Scalar> State<T> {
@@ -98,6 +100,7 @@ impl<T: Scalar> State<T> {
             },
             params,
             average,
+            earlier: 0.0,
             progress: Progress {
                 best_step: 0,
                 best_score: None,

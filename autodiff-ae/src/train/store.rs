@@ -59,12 +59,16 @@ impl<T: Scalar, O: Objective<T>> Trainer<T, O> {
         Ok(file)
     }
 
-    /// Writes the state, whole or not at all.
+    /// Writes the state, whole or not at all, and with it the seconds it took: they are not the state's, which is the same for
+    /// equal trainings.
     ///
     /// # Errors
     /// [`Error::Io`]; the old file, if any, is then as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        self.checkpoint()?.save(path)
+        let mut file = self.checkpoint()?;
+        let seconds = self.state.progress.seconds.to_string();
+        file.metadata.insert("state.seconds".into(), seconds);
+        file.save(path)
     }
 
     /// Goes on where [`Trainer::save`] left off; the training must be one with the same objective, data and options (but for the time limit).
@@ -99,6 +103,11 @@ impl<T: Scalar, O: Objective<T>> Trainer<T, O> {
         state.params = file.get("state.params", &[len])?;
         state.average = file.get("state.average", &[average])?;
         state.progress = parse(&file, path, "state.progress")?;
+        // Checkpoints of earlier versions do not say.
+        if file.metadata.contains_key("state.seconds") {
+            state.progress.seconds = file.parse("state.seconds")?;
+        }
+        state.earlier = state.progress.seconds;
         state.good = Good {
             step: file.parse("good.step")?,
             params: file.get("good.params", &[len])?,

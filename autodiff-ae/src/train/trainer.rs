@@ -319,7 +319,7 @@ impl<T: Scalar, O: Objective<T>> Trainer<T, O> {
                 }
             }
             let limit = self.options.max_seconds;
-            if limit > 0.0 && self.state.progress.seconds > limit {
+            if limit > 0.0 && self.state.progress.seconds - self.state.earlier > limit {
                 break Stop::Time;
             }
         };
