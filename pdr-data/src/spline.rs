@@ -10,7 +10,10 @@ mod gcv;
 pub enum Smoothing {
     /// This λ, not below zero; 0 interpolates.
     Lambda(f64),
-    /// The λ that minimises the generalised cross-validation score, found as SciPy does.
+    /// The λ that minimises the generalised cross-validation score on (0, number of points), found by SciPy's search step by step.
+    /// That search stops within 1e-5 + 1.5e-8 λ of the least score, absolutely: where λ is small, as it is for points close
+    /// together, λ is known to few digits (1e-4 to a hundredth), here as in SciPy. But both stop at the same place: the two λ differ by
+    /// SciPy's rounding alone (up to 1.3e-9 in the cases tested).
     CrossValidation,
 }
 

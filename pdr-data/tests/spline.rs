@@ -17,7 +17,7 @@ fn numbers(line: &str) -> Vec<f64> {
 fn splines_are_those_of_scipy() {
     let table = include_str!("fixtures/spline.csv");
     let lines: Vec<&str> = table.lines().collect();
-    let (mut given, mut found, mut worst) = (0, 0, 0.0f64);
+    let (mut given, mut found, mut worst, mut worst_found) = (0, 0, 0.0f64, 0.0f64);
     for case in lines.chunks_exact(7) {
         let head: Vec<&str> = case[0].split(',').collect();
         let lambda: f64 = head[3].parse().unwrap();
@@ -42,20 +42,21 @@ fn splines_are_those_of_scipy() {
         worst = worst.max(compare(&fit(Smoothing::Lambda(lambda)), tolerance));
         if head[2] == "gcv" {
             let spline = fit(Smoothing::CrossValidation);
-            // The score is flat at its least value, so λ is found to the tolerance of the search, and the spline with it.
+            // Both searches take the same steps and stop at the same place, 1e-6 or so from the least score; SciPy's rounding of the
+            // score moves its end by 1.3e-9 (the same search on the score in 40 digits ends where ours does).
             assert!(
-                (spline.lambda() - lambda).abs() <= 3e-5 + 1e-6 * lambda,
+                (spline.lambda() - lambda).abs() <= 5e-9,
                 "{}: {}",
                 case[0],
                 spline.lambda()
             );
-            compare(&spline, 1e-4);
+            worst_found = worst_found.max(compare(&spline, 1e-7));
             found += 1;
         } else {
             given += 1;
         }
     }
-    eprintln!("largest difference at the same lambda: {worst:e}");
+    eprintln!("largest difference at a given lambda: {worst:e}, at one found: {worst_found:e}");
     assert!(given >= 50 && found >= 10, "{given} {found}");
 }
 

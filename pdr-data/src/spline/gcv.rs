@@ -1,6 +1,7 @@
 //! The least value of a function of one variable within bounds (Brent 1973, chapter 5), step by step as SciPy's bounded
 //! `minimize_scalar` takes it, so that both end at the same λ.
 
+/// SciPy's default `xatol`, which its smoothing spline does not change: absolute, whatever the size of λ.
 const TOLERANCE: f64 = 1e-5;
 const EVALUATIONS: usize = 500;
 
