@@ -14,6 +14,7 @@ pub mod hdf5;
 pub mod inspect;
 pub mod maps;
 pub mod prepare;
+pub mod profile;
 pub mod rays;
 pub mod sightline;
 pub mod species;
