@@ -273,7 +273,8 @@ fn cells_are_learned_and_other_numbers_of_rays_predicted() {
     let trained =
         train_on_cells(&solved, "cube", &small_cell(), &mut RayControl::default()).unwrap();
     let split = trained.model.split(2000).unwrap();
-    let (evaluation, all) = evaluate_cells(&trained.model, &solved, &split.test).unwrap();
+    let all = trained.model.predict_cells(&solved).unwrap();
+    let evaluation = evaluate_cells(&all, &solved, &split.test).unwrap();
     let mae = evaluation.scores.mae_dex.unwrap();
     println!("{mae}");
     assert!(mae < 0.03, "{mae}");
@@ -281,9 +282,12 @@ fn cells_are_learned_and_other_numbers_of_rays_predicted() {
     // A finer HEALPix level of the same sky: every ray four times.
     let mut finer = solved.clone();
     finer.extinction = solved.extinction.iter().flat_map(|a| [*a; 4]).collect();
-    let (evaluation, _) = evaluate_cells(&trained.model, &finer, &split.test).unwrap();
+    let of_finer = trained.model.predict_cells(&finer).unwrap();
+    let evaluation = evaluate_cells(&of_finer, &finer, &split.test).unwrap();
     let fine = evaluation.scores.mae_dex.unwrap();
     assert!(fine < 0.05, "{fine}");
+    let other = trained.model.predict_cells(&cube(3, 12, 1)).unwrap();
+    assert!(evaluate_cells(&other, &solved, &split.test).is_err());
     let mut bare = solved;
     bare.abundances.clear();
     bare.gas_temperature.clear();

@@ -82,12 +82,19 @@ proptest! {
     }
 
     #[test]
-    fn packed_rays(rays in prop::collection::vec((1usize..30).prop_flat_map(|n| line(n, 3)), 1..20)) {
+    fn packed_rays(
+        rays in prop::collection::vec((1usize..30).prop_flat_map(|n| line(n, 3)), 1..20),
+        field in 0.1f32..1e5, rate in 1e-17f32..1e-13, dark in prop::option::of(0usize..20),
+    ) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rays.h5");
         let mut writer = PackedWriter::create(&path, &names("X", 3)).unwrap();
+        // What lights a ray, unless one of them does not say.
+        let lit = |i: usize| (dark != Some(i)).then_some(Parameters {
+            field: f64::from(field), density: 1.0 + i as f64, ionisation_rate: f64::from(rate),
+        });
         for (i, ray) in rays.iter().enumerate() {
-            writer.write(RayOrigin { cell: 7 * i, direction: i % 12 }, ray).unwrap();
+            writer.write(RayOrigin { cell: 7 * i, direction: i % 12 }, lit(i), ray).unwrap();
         }
         writer.finish("test").unwrap();
         let file = PackedFile::open(&path).unwrap();
@@ -96,6 +103,8 @@ proptest! {
         prop_assert_eq!(&file.read(rays.len() / 2, 1).unwrap()[0], &rays[rays.len() / 2]);
         prop_assert_eq!(file.origins()[rays.len() - 1].cell, 7 * (rays.len() - 1));
         prop_assert!(file.read(rays.len(), 3).unwrap().is_empty());
+        let all: Option<Vec<Parameters>> = (0..rays.len()).map(lit).collect();
+        prop_assert_eq!(file.parameters(), all.as_deref());
     }
 
     #[test]
@@ -214,6 +223,11 @@ fn h5py_reads_what_we_write() {
                     cell: n,
                     direction: 5,
                 },
+                Some(Parameters {
+                    field: 10.0,
+                    density: n as f64,
+                    ionisation_rate: 1e-16,
+                }),
                 &points.select(&keep),
             )
             .unwrap();
@@ -237,6 +251,8 @@ rows = r["points"][:]
 assert rows.shape == (304, 11), rows.shape
 assert list(r["offsets"][:]) == [0, 3, 4, 304] and list(r["cells"][:]) == [3, 1, 300] and list(r["directions"][:]) == [5] * 3
 assert np.array_equal(rows[4:, 1], np.arange(300))
+assert np.allclose(r["model_df"][:], [[10, n, 1e-16] for n in (3, 1, 300)], rtol=1e-6)
+assert r.attrs["model_df_columns"].split() == ["g_uv[Draine]", "n_H[cm-3]", "zeta_CR[s-1]"]
 assert r.attrs["columns"].split()[-3:] == ["H2O+", "CO", "e-"]
 c = h5py.File(sys.argv[1] + "/cube.h5")["c"]
 assert c["pdr"].shape == (24, 11) and c["rayAV"].shape == (24, 12) and c["rayDir"].shape == (12, 2) and c["heat"].shape == (24, 16)

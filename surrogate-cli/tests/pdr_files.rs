@@ -151,10 +151,14 @@ fn maps_of_a_cube_solved_or_predicted() {
         call(at, &words).expect(0).json()
     };
     let with_truth = maps(&solved, "predicted");
-    let truth = format!(
-        "{bare} --truth {} --truth-group diffuse_16",
-        cubes.display()
-    );
+    // What lights a bare cube must be told, here as in `pdr predict`.
+    call(
+        at,
+        &format!("pdr column-density {bare} --model m/model.safetensors --out no --field 10"),
+    )
+    .refused(2, &["--field", "--ionisation-rate"]);
+    let lit = format!("{bare} --field 10 --zeta 1e-16");
+    let truth = format!("{lit} --truth {} --truth-group diffuse_16", cubes.display());
     let from_bare = maps(&truth, "bare");
     for k in 0..3 {
         let [a, b] =
@@ -163,5 +167,5 @@ fn maps_of_a_cube_solved_or_predicted() {
         // The extinctions traced here and those 3D-PDR stored are the same to its digits.
         assert!((a - b).abs() < 1e-3, "{a} {b}");
     }
-    assert!(maps(&bare, "alone")["maps"][0]["median_dex"].is_null());
+    assert!(maps(&lit, "alone")["maps"][0]["median_dex"].is_null());
 }

@@ -35,13 +35,14 @@ fn shared(name: &str) -> Option<PathBuf> {
     None
 }
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "mae_dex",
     "mae_dex_above_1e-12",
     "mae_dex_by_av",
     "mae_dex_autoencoder",
     "mae_dex_per_species",
     "baseline_mae_dex",
+    "nearest_mae_dex",
     "family",
     "inputs",
     "non_finite",
@@ -89,11 +90,14 @@ fn a_grid_is_learned_judged_and_reported() {
         judged["baseline_mae_dex"].as_f64().unwrap(),
     );
     assert!(ours < 0.6 && plain < 0.3, "{ours} {plain}");
+    // The nearest model is a poorer guess than a linear mean of many.
+    let nearest = judged["nearest_mae_dex"].as_f64().unwrap();
+    assert!(nearest > plain && nearest < 2.0, "{nearest}");
     let all = call(at, &format!("{evaluate} --split all"))
         .expect(0)
         .json();
     assert_eq!(all["judged"], 256);
-    assert!(all["baseline_mae_dex"].is_null());
+    assert!(all["baseline_mae_dex"].is_null() && all["nearest_mae_dex"].is_null());
     // The score again, from the predictions as they are written.
     let predict =
         format!("pdr predict --model m/model.safetensors --data {data} --out p.h5 --json");
@@ -149,6 +153,7 @@ fn a_cube_is_learned_in_part_and_mapped() {
     assert!(trained["seconds_per_ray"].is_null());
     assert_eq!(trained["baseline"], "nearest cell");
     let nearest = trained["baseline_mae_dex"].as_f64().unwrap();
+    assert_eq!(trained["nearest_mae_dex"], trained["baseline_mae_dex"]);
     assert!(trained["mae_dex"].as_f64().unwrap() < nearest, "{nearest}");
     for species in ["H", "H2", "CO"] {
         let error = trained["column_density_median_dex"][species]
@@ -200,6 +205,122 @@ fn a_cube_is_learned_in_part_and_mapped() {
     call(at, &format!("{cube} --inputs local")).refused(2, &["standalone inputs only"]);
     call(at, &format!("{cube} --fraction 1.5")).refused(1, &["fraction = 1.5"]);
     assert!(!at.join("d").join("model.safetensors").exists());
+}
+
+/// Packed rays of a cube: learned in part, judged beside the nearest ray, and taken back to the cube's cells and maps.
+#[test]
+fn packed_rays_are_learned_and_predict_the_cells_of_the_cube() {
+    let Some(cubes) = shared("3d/diffuse_3d.h5") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write(at, "tiny.toml", &TINY.replace("epochs = 6", "epochs = 2"));
+    let group = format!("{} --group diffuse_16", cubes.display());
+    let rays = format!("pdr rays {group} --json --fraction 0.1 --seed 2");
+    let made = call(at, &format!("{rays} --layout packed --out p.h5"))
+        .expect(0)
+        .json();
+    call(at, &format!("{rays} --out n.h5")).expect(0);
+    let train = "pdr train --config tiny.toml --seed 3 --fraction 0.3 --json";
+    for inputs in ["local", "standalone"] {
+        let out = format!("--inputs {inputs} --out {inputs}");
+        let trained = call(at, &format!("{train} --data p.h5 {out}"))
+            .expect(0)
+            .json();
+        let rays = made["written"].as_u64().unwrap();
+        assert_eq!(trained["judged"], rays - (rays as f64 * 0.3) as u64);
+        let (ours, nearest) = (
+            trained["mae_dex"].as_f64().unwrap(),
+            trained["nearest_mae_dex"].as_f64().unwrap(),
+        );
+        assert!(
+            ours < 0.5 && nearest < 0.5 && nearest > 0.01,
+            "{ours} {nearest}"
+        );
+        assert!(trained["baseline_mae_dex"].is_null());
+        // The same rays in the other layout are the same data to learn from.
+        let other = format!("{train} --data n.h5 --inputs {inputs} --out n_{inputs}");
+        let other = call(at, &other).expect(0).json();
+        let again = other["mae_dex"].as_f64().unwrap();
+        assert!((again - ours).abs() < 1e-3 * ours, "{again} {ours}");
+        // All cells of the cube, as means over the rays through them.
+        let model = format!("--model {inputs}/model.safetensors --data {group} --json");
+        call(at, &format!("pdr evaluate {model}")).refused(2, &["--split all"]);
+        let judged = call(at, &format!("pdr evaluate {model} --split all"))
+            .expect(0)
+            .json();
+        assert_eq!(judged["judged"], 4096);
+        assert!(judged["seconds_all_cells"].as_f64().unwrap() > 0.0);
+        let predicted = call(at, &format!("pdr predict {model} --out {inputs}.h5"))
+            .expect(0)
+            .json();
+        assert_eq!(predicted["rays"], judged["rays"]);
+        assert_eq!(
+            predicted["column_density_median_dex"],
+            judged["column_density_median_dex"]
+        );
+        for species in ["H", "H2", "CO"] {
+            let error = judged["column_density_median_dex"][species]
+                .as_f64()
+                .unwrap();
+            // So small a network saw two passes over the rays; without temperatures that says little of CO.
+            let most = if inputs == "local" { 1.0 } else { 3.0 };
+            assert!(error > 0.0 && error < most, "{species}: {error}");
+        }
+        // The score again, from the predicted cube as it was written.
+        let (truth, written) = (
+            pdr_data::hdf5::read_cube(&cubes, "diffuse_16").unwrap(),
+            pdr_data::hdf5::read_cube(at.join(format!("{inputs}.h5")), "diffuse_16").unwrap(),
+        );
+        let pairs = truth.abundances.iter().zip(&written.abundances);
+        let sum: f64 = pairs
+            .map(|(x, p)| ((p + 1e-20) / (x + 1e-20)).log10().abs())
+            .sum();
+        let again = sum / truth.abundances.len() as f64;
+        let ours = judged["mae_dex"].as_f64().unwrap();
+        assert!((again - ours).abs() < 1e-3 * ours, "{again} {ours}");
+        let same = truth.gas_temperature == written.gas_temperature;
+        assert_eq!(same, inputs == "local");
+    }
+    // Packed in, packed out.
+    let along = "pdr predict --model local/model.safetensors --data p.h5 --out q.h5 --json";
+    assert_eq!(
+        call(at, along).expect(0).json()["predicted"],
+        made["written"]
+    );
+    let (given, found) = (
+        pdr_data::hdf5::PackedFile::open(at.join("p.h5")).unwrap(),
+        pdr_data::hdf5::PackedFile::open(at.join("q.h5")).unwrap(),
+    );
+    assert_eq!(given.origins(), found.origins());
+    assert_eq!(given.parameters(), found.parameters());
+    // Rays that do not say what lights them, as they once were written.
+    let mut dark = pdr_data::hdf5::PackedWriter::create(at.join("d.h5"), given.species()).unwrap();
+    for (ray, origin) in given.read(0, 40).unwrap().iter().zip(given.origins()) {
+        dark.write(*origin, None, ray).unwrap();
+    }
+    dark.finish("a test").unwrap();
+    call(at, &format!("{train} --data d.h5 --out d"))
+        .refused(2, &["d.h5", "model_df", "surrogate pdr rays"]);
+    // A profile of density alone, by the model that can; the other asks for what is missing.
+    let profile = "pdr predict --profile v2 --models 5 --out v.h5 --report v.html --json";
+    call(at, &format!("{profile} --model local/model.safetensors"))
+        .refused(2, &["standalone", "pointwise"]);
+    let made = format!("{profile} --model standalone/model.safetensors");
+    call(at, &format!("{made} --max-av 0.1")).refused(2, &["--max-av 0.1"]);
+    call(at, &format!("{made} --field-range 10,1")).refused(2, &["--field-range"]);
+    assert_eq!(call(at, &made).expect(0).json()["predicted"], 5);
+    let lines = GridFile::open(at.join("v.h5")).unwrap();
+    let one = lines.read_points(4).unwrap();
+    assert!(one.len() > 400 && one.len() < 490);
+    assert!(one.gas_temperature.iter().all(|t| *t > 0.0));
+    let light = lines.parameters().unwrap()[4];
+    assert!((0.1..1e3).contains(&light.field), "{light:?}");
+    assert!((1e-17..1e-13).contains(&light.ionisation_rate), "{light:?}");
+    let page = std::fs::read_to_string(at.join("v.html")).unwrap();
+    assert_eq!(page.matches("<svg role=\"img\"").count(), 3);
+    assert!(page.contains("nothing to compare with"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::baseline::{Interpolated, nearest_cells};
 use super::model::{RayModel, RayPrediction};
+use super::nearest::NearestRay;
 use super::point::Cells;
 use super::series::{Quantity, Series, SeriesSource, position};
 use super::statistics::{RayErrors, RayScores};
@@ -65,18 +66,23 @@ pub fn evaluate_baseline(
     })
 }
 
-/// Judges a model on the cells `members` of a cube, by the extinction that counts for its field; returns all predictions as well.
+/// Judges the nearest ray learned from as a prediction of the series `members`.
 ///
 /// # Errors
-/// [`Error::Species`], [`Error::Series`] for a cube that is not solved, what predicting runs into.
-pub fn evaluate_cells(
-    model: &RayModel,
-    cells: &Cells,
+/// [`Error::MissingQuantity`] where the source lacks an input it is found by; what reading runs into.
+pub fn evaluate_nearest_rays(
+    nearest: &NearestRay<'_>,
+    source: &dyn SeriesSource,
     members: &[usize],
-) -> Result<(RayEvaluation, RayPrediction), Error> {
-    same_species(model, &cells.species)?;
-    let prediction = model.predict_cells(cells)?;
-    Ok((judge_cells(cells, members, &prediction)?, prediction))
+) -> Result<RayEvaluation, Error> {
+    let found = source.quantities();
+    judge(source, members, |series| {
+        let all: Result<Vec<_>, Error> = series
+            .iter()
+            .map(|one| nearest.predict(one, found))
+            .collect();
+        Ok((all?, None))
+    })
 }
 
 /// Judges the nearest of the cells `known` as a prediction of the cells `members`.
@@ -99,13 +105,17 @@ pub fn evaluate_nearest_cells(
         abundances: nearest.iter().flat_map(of).collect(),
         gas_temperature: nearest.iter().map(temperature).collect(),
     };
-    judge_cells(cells, members, &prediction)
+    evaluate_cells(&prediction, cells, members)
 }
 
-fn judge_cells(
+/// Judges a prediction of all cells of a cube on the cells `members`, by the extinction that counts for the field of each.
+///
+/// # Errors
+/// [`Error::Series`] for a cube that is not solved, [`Error::Shape`] for a prediction of other cells or species.
+pub fn evaluate_cells(
+    prediction: &RayPrediction,
     cells: &Cells,
     members: &[usize],
-    prediction: &RayPrediction,
 ) -> Result<RayEvaluation, Error> {
     if !cells.is_solved() {
         return Err(Error::Series {
@@ -114,6 +124,13 @@ fn judge_cells(
         });
     }
     let species = cells.species.len();
+    if prediction.abundances.len() != cells.len() * species {
+        return Err(Error::Shape {
+            what: "the prediction of the cells".into(),
+            found: vec![prediction.abundances.len()],
+            expected: format!("{} cells of {species} species", cells.len()),
+        });
+    }
     let mut errors = RayErrors::new(species);
     for &i in members {
         let row = i * species..(i + 1) * species;

@@ -9,6 +9,7 @@ mod control;
 mod evaluate;
 mod model;
 mod moments;
+mod nearest;
 mod node;
 mod point;
 mod scaling;
@@ -24,9 +25,11 @@ pub use config::{Family, Inputs, PointConfig, PointLoss, Precision, RayConfig};
 pub use conserve::Conservation;
 pub use control::RayControl;
 pub use evaluate::{
-    RayEvaluation, evaluate_baseline, evaluate_cells, evaluate_nearest_cells, evaluate_rays,
+    RayEvaluation, evaluate_baseline, evaluate_cells, evaluate_nearest_cells,
+    evaluate_nearest_rays, evaluate_rays,
 };
 pub use model::{RayDescription, RayModel, RayPrediction};
+pub use nearest::NearestRay;
 pub use node::{DrivenBy, FeatureSet, LossWeight, NodeConfig, NodeSolver, NodeStage, SolverMethod};
 pub use point::Cells;
 pub use scaling::{

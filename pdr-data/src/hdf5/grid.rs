@@ -289,7 +289,7 @@ pub(super) fn species(reader: &Reader) -> Result<Vec<String>, Error> {
     Ok(list)
 }
 
-fn parameters(reader: &Reader, models: usize) -> Result<Option<Vec<Parameters>>, Error> {
+pub(super) fn parameters(reader: &Reader, models: usize) -> Result<Option<Vec<Parameters>>, Error> {
     let Some((shape, values)) = reader.array_if_present("model_df")? else {
         return Ok(None);
     };

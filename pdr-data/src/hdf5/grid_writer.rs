@@ -8,6 +8,8 @@ use super::{
 use crate::{Error, sightline::PHYSICS_COLUMNS, table::Table};
 use std::path::Path;
 
+/// Columns of `model_df` with their units.
+pub(super) const PARAMETER_COLUMNS: &str = "g_uv[Draine] n_H[cm-3] zeta_CR[s-1]";
 const UNITS: [&str; 8] = ["", "[pc]", "", "[K]", "[K]", "", "[cm-3]", "[Draine]"];
 
 /// A grid that is being written; what is at its path stays until [`GridWriter::finish`].
@@ -153,8 +155,7 @@ impl GridWriter {
         self.writer.fixed_strings("model_ids", &self.ids)?;
         if self.without_parameters == 0 {
             self.writer.matrix("model_df", 3, &self.parameters)?;
-            self.writer
-                .text("model_df_columns", "g_uv[Draine] n_H[cm-3] zeta_CR[s-1]")?;
+            self.writer.text("model_df_columns", PARAMETER_COLUMNS)?;
         }
         let physics: Vec<String> = PHYSICS_COLUMNS
             .iter()

@@ -1,7 +1,13 @@
 //! Rays of unequal length in one data set: `points` (rows of the columns of a line of sight), `offsets` into it, and for every
-//! ray its cell and the number of its direction.
+//! ray its cell, the number of its direction and, as a grid's models have them, its parameters (`model_df`).
 
-use super::{columns, grid, store::Reader, writer::Writer};
+use super::{
+    columns,
+    grid::{self, Parameters},
+    grid_writer::PARAMETER_COLUMNS,
+    store::Reader,
+    writer::Writer,
+};
 use crate::{
     Error,
     sightline::{LineOfSight, PHYSICS_COLUMNS},
@@ -28,6 +34,8 @@ pub struct PackedWriter {
     offsets: Vec<u64>,
     cells: Vec<u64>,
     directions: Vec<u64>,
+    parameters: Vec<f64>,
+    without_parameters: usize,
 }
 
 impl std::fmt::Debug for PackedWriter {
@@ -53,14 +61,21 @@ impl PackedWriter {
             offsets: vec![0],
             cells: Vec::new(),
             directions: Vec::new(),
+            parameters: Vec::new(),
+            without_parameters: 0,
         })
     }
 
-    /// Adds a ray.
+    /// Adds a ray; its parameters are the field that lights the cloud, n_H where the ray ends, and ζ.
     ///
     /// # Errors
     /// Its columns differ in length, its species in number from the set's, or the file cannot be written.
-    pub fn write(&mut self, origin: RayOrigin, points: &LineOfSight) -> Result<(), Error> {
+    pub fn write(
+        &mut self,
+        origin: RayOrigin,
+        parameters: Option<Parameters>,
+        points: &LineOfSight,
+    ) -> Result<(), Error> {
         points.check_lengths()?;
         if points.species() != self.species.len() {
             return Err(Error::Length {
@@ -77,6 +92,12 @@ impl PackedWriter {
         self.offsets.push(end);
         self.cells.push(origin.cell as u64);
         self.directions.push(origin.direction as u64);
+        match parameters {
+            Some(p) => self
+                .parameters
+                .extend([p.field, p.density, p.ionisation_rate]),
+            None => self.without_parameters += 1,
+        }
         if self.rows.len() >= ROWS * (PHYSICS_COLUMNS.len() + self.species.len()) {
             self.flush()?;
         }
@@ -99,7 +120,7 @@ impl PackedWriter {
         self.cells.is_empty()
     }
 
-    /// Completes the file and gives it its name.
+    /// Completes the file and gives it its name. `model_df` is left out where a ray had no parameters.
     ///
     /// # Errors
     /// There is no ray, or the file cannot be written.
@@ -117,6 +138,10 @@ impl PackedWriter {
         self.writer.counts("offsets", &self.offsets)?;
         self.writer.counts("cells", &self.cells)?;
         self.writer.counts("directions", &self.directions)?;
+        if self.without_parameters == 0 {
+            self.writer.matrix("model_df", 3, &self.parameters)?;
+            self.writer.text("model_df_columns", PARAMETER_COLUMNS)?;
+        }
         self.writer.strings("species", &self.species)?;
         let all = format!("{} {}", PHYSICS_COLUMNS.join(" "), self.species.join(" "));
         self.writer.text("columns", &all)?;
@@ -131,6 +156,7 @@ pub struct PackedFile {
     species: Vec<String>,
     offsets: Vec<usize>,
     origins: Vec<RayOrigin>,
+    parameters: Option<Vec<Parameters>>,
 }
 
 impl std::fmt::Debug for PackedFile {
@@ -146,8 +172,8 @@ impl PackedFile {
     /// Opens a packed set and reads its lists.
     ///
     /// # Errors
-    /// The file is no HDF5 or lacks a list; offsets decrease or do not end at the number of points; or the columns are not
-    /// those of a line of sight of its species.
+    /// The file is no HDF5 or lacks a list; offsets decrease or do not end at the number of points; `model_df` has not three
+    /// columns of finite numbers and a row per ray; or the columns are not those of a line of sight of its species.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let reader = Reader::open(path.as_ref())?;
         let species = grid::species(&reader)?;
@@ -186,17 +212,29 @@ impl PackedFile {
             .zip(directions)
             .map(|(cell, direction)| RayOrigin { cell, direction })
             .collect();
+        let parameters = grid::parameters(&reader, offsets.len() - 1)?;
         Ok(Self {
             reader,
             species,
             offsets,
             origins,
+            parameters,
         })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        self.reader.path()
     }
 
     /// Names of the species.
     pub fn species(&self) -> &[String] {
         &self.species
+    }
+
+    /// What lights each ray, n_H where it ends, and ζ; none in files written before these were kept.
+    pub fn parameters(&self) -> Option<&[Parameters]> {
+        self.parameters.as_deref()
     }
 
     /// Number of rays.

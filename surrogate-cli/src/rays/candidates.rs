@@ -53,7 +53,7 @@ pub struct Candidate {
     pub config: RayConfig,
 }
 
-/// Part of a solved cube's cells that are learned from unless --fraction says otherwise.
+/// Part of a solved cube's cells, or of its packed rays, that are learned from unless --fraction says otherwise.
 const FRACTION: f64 = 0.05;
 /// Candidates of a budget train at most so many times as long as by default.
 const LONGEST: f64 = 4.0;
@@ -109,7 +109,8 @@ pub fn choose(wishes: &Wishes<'_>, data: &Data) -> Result<Vec<Candidate>, Error>
         .config
         .as_ref()
         .is_some_and(|(_, t)| mentions(t, "split"));
-    if let Some(fraction) = wishes.fraction.or((cube && !split).then_some(FRACTION)) {
+    let part = data.is_of_a_cube() && !split;
+    if let Some(fraction) = wishes.fraction.or(part.then_some(FRACTION)) {
         config.split = SplitRule::Fraction {
             fraction,
             seed: config.seed,
@@ -200,7 +201,7 @@ pub fn train(
     control: &mut RayControl<'_>,
 ) -> Result<RayTrained, Error> {
     Ok(match data {
-        Data::Grid(grid) => train_on_rays(grid, label, config, control)?,
+        Data::Lines(lines) => train_on_rays(&**lines, label, config, control)?,
         Data::Cube(cube) => train_on_cells(&cube.cells, label, config, control)?,
     })
 }

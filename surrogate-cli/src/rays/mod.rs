@@ -2,8 +2,11 @@
 
 pub mod candidates;
 pub mod columns;
+pub mod cube;
 pub mod cube_prediction;
 pub mod data;
 pub mod files;
 pub mod judge;
+pub mod lines;
 pub mod report;
+pub mod shown;

@@ -1,6 +1,5 @@
 //! Fills the report of a ray surrogate from its judgement.
 
-use super::columns::ColumnMap;
 use super::data::Data;
 use super::judge::Judgement;
 use crate::error::Error;
@@ -10,7 +9,7 @@ use latent_ode::rays::{ABUNDANCE_OFFSET, RayEvaluation, RayModel, RayScores, Ser
 use std::slice::from_ref;
 
 /// Species drawn along rays, where the network has them; the paper's figures show these.
-const SHOWN: [&str; 9] = ["H", "H2", "C+", "C", "CO", "O", "e-", "HCO+", "H2O"];
+pub const SHOWN: [&str; 9] = ["H", "H2", "C+", "C", "CO", "O", "e-", "HCO+", "H2O"];
 
 /// Gathers what is shown; `candidates` are those of an automatic choice.
 pub fn gather(
@@ -29,8 +28,8 @@ pub fn gather(
     let mut rows = vec![row(&name, scores)];
     let coded = judgement.evaluation.autoencoder.as_ref();
     rows.extend(coded.map(|s| row("autoencoder alone", s)));
-    let baseline = judgement.baseline.as_ref();
-    rows.extend(baseline.map(|b| row(judgement.baseline_name(), &b.scores)));
+    let baselines = || judgement.baselines();
+    rows.extend(baselines().map(|(name, b)| row(name, &b.scores)));
     let shown: Vec<usize> = SHOWN
         .iter()
         .filter_map(|s| model.species().iter().position(|m| m == s))
@@ -40,13 +39,8 @@ pub fn gather(
         .iter()
         .zip(&scores.mae_dex_per_species);
     let by_spread = model.species().iter().zip(pairs);
-    let time = match (judgement.seconds_per_ray, judgement.seconds_all_cells) {
-        (Some(s), _) => format!("{} per ray, one thread", duration(s)),
-        (None, Some(s)) => format!("{} for all cells, one thread", duration(s)),
-        (None, None) => "–".into(),
-    };
     let mut by_index = vec![index(&name, &judgement.evaluation)];
-    by_index.extend(baseline.map(|b| index(judgement.baseline_name(), b)));
+    by_index.extend(baselines().map(|(name, b)| index(name, b)));
     Ok(RayReport {
         title: format!("Surrogate of {}", d.data),
         summary: [
@@ -65,7 +59,7 @@ pub fn gather(
                     d.steps.1
                 ),
             ),
-            ("prediction", time),
+            ("prediction", judgement.time()),
             ("seed", d.config.seed.to_string()),
         ]
         .map(|(k, v)| (k.to_owned(), v))
@@ -73,7 +67,7 @@ pub fn gather(
         rows,
         gas_temperature: scores.mae_dex_gas_temperature,
         series: match data {
-            Data::Grid(grid) => curves(model, judgement, grid, &shown)?,
+            Data::Lines(lines) => curves(model, judgement, &**lines, &shown)?,
             Data::Cube(_) => Vec::new(),
         },
         shown: shown.iter().map(|&j| model.species()[j].clone()).collect(),
@@ -82,7 +76,7 @@ pub fn gather(
             .filter_map(|(name, (spread, error))| Some((name.clone(), *spread, (*error)?)))
             .collect(),
         losses: losses(model),
-        maps: judgement.maps.iter().map(ColumnMap::clone).collect(),
+        maps: judgement.maps.clone(),
         candidates,
     })
 }

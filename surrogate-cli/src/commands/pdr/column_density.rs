@@ -1,18 +1,18 @@
 //! `surrogate pdr column-density`: maps of column densities, of a solved cube or of what a surrogate predicts for a cube.
 
-use crate::commands::pdr::rays::{choose, extent, is_hdf5, level};
+use crate::commands::pdr::rays::{choose, extent, is_hdf5};
 use crate::error::Error;
 use crate::output::{Outcome, Output};
 use crate::raster::{Frame, Panel, draw};
-use crate::rays::cube_prediction::{Target, predict};
+use crate::rays::cube::{Cube, Light};
+use crate::rays::cube_prediction::predict;
 use clap::{Args, ValueEnum};
 use latent_ode::rays::RayModel;
-use pdr_data::cube::{SolvedCube, Surroundings};
-use pdr_data::density::DensityCube;
+use pdr_data::cube::SolvedCube;
 use pdr_data::fits;
 use pdr_data::hdf5::{CellAbundances, read_cube, write_maps};
 use pdr_data::maps::{Axis, Map, column_density};
-use pdr_data::rays::{Geometry, extinctions};
+use pdr_data::rays::Geometry;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -51,15 +51,9 @@ pub struct ColumnDensity {
     /// Extent of the box along x, y, z (pc), where the header of the density file is not at hand.
     #[arg(long, value_name = "X,Y,Z", value_delimiter = ',')]
     pub box_pc: Vec<f64>,
-    /// HEALPix level of the rays through a bare cube.
-    #[arg(long, value_name = "LEVEL", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=4))]
-    pub level: u32,
-    /// Field outside a bare cube (Draine).
-    #[arg(long, value_name = "DRAINE", default_value_t = 10.0)]
-    pub field: f64,
-    /// Cosmic-ray ionisation rate of a bare cube (s^-1).
-    #[arg(long, value_name = "RATE", default_value_t = 1e-16, visible_aliases = ["ionisation-rate", "cosmic-ray-rate"])]
-    pub zeta: f64,
+    /// What lights a bare cube.
+    #[command(flatten)]
+    pub light: Light,
 }
 
 /// An axis.
@@ -93,30 +87,30 @@ struct Maps {
 /// Makes the maps and writes them in every format.
 pub fn run(args: &ColumnDensity, output: &Output) -> Result<Outcome, Error> {
     let hdf5 = is_hdf5(&args.input);
-    let (cube, geometry) = if hdf5 { solved(args)? } else { bare(args)? };
-    let made = match &args.model {
+    if !hdf5 && args.model.is_none() {
+        return Err(Error::Usage(format!(
+            "{} is a bare density cube: its abundances have to be predicted (--model) by a model of standalone inputs \
+             (`pdr train --inputs standalone`, or --family cell)",
+            args.input.display()
+        )));
+    }
+    let extent = extent(&args.box_pc)?;
+    let cube = if hdf5 {
+        let group = choose(&args.input, args.group.as_deref())?;
+        Cube::read(&args.input, &group, extent)?
+    } else {
+        Cube::bare(&args.input, extent, &args.light)?
+    };
+    let (species, abundances) = match &args.model {
         Some(path) => {
             let model = RayModel::read(path)?;
-            let target = Target {
-                cube: &cube,
-                geometry,
-                solved: hdf5,
-            };
-            let abundances = predict(&model, &target, output)?;
-            maps(args, &cube, &geometry, model.species().to_vec(), abundances)?
+            let predicted = predict(&model, &cube, output)?;
+            (model.species().to_vec(), predicted.cells.abundances)
         }
-        None if hdf5 => {
-            let (species, x) = (cube.species.clone(), cube.abundances.clone());
-            maps(args, &cube, &geometry, species, x)?
-        }
-        None => {
-            return Err(Error::Usage(format!(
-                "{} is a bare density cube: its abundances have to be predicted (--model) by a model of standalone inputs \
-                 (`pdr train --inputs standalone`, or --family cell)",
-                args.input.display()
-            )));
-        }
+        None => (cube.cells.species.clone(), cube.cells.abundances.clone()),
     };
+    let (cube, geometry) = (cube.cells, cube.geometry);
+    let made = maps(args, &cube, &geometry, species, abundances)?;
     let truth = truth(args, &cube, &geometry, hdf5)?;
     std::fs::create_dir_all(&args.out).map_err(Error::io(&args.out))?;
     let cells = CellAbundances {
@@ -147,41 +141,6 @@ pub fn run(args: &ColumnDensity, output: &Output) -> Result<Outcome, Error> {
     Ok(Outcome::done(json!({
         "out": args.out, "axis": made.maps.first().map(|m| m.axis.letter().to_string()), "maps": found,
     })))
-}
-
-fn solved(args: &ColumnDensity) -> Result<(SolvedCube, Geometry), Error> {
-    let group = choose(&args.input, args.group.as_deref())?;
-    let cube = read_cube(&args.input, &group)?;
-    let geometry = cube.geometry(extent(&args.box_pc)?)?;
-    Ok((cube, geometry))
-}
-
-fn bare(args: &ColumnDensity) -> Result<(SolvedCube, Geometry), Error> {
-    let input = DensityCube::read(&args.input)?;
-    let box_pc = extent(&args.box_pc)?.unwrap_or(input.box_pc);
-    let geometry = Geometry::new(input.cells, box_pc, [0.0; 3])?;
-    let rays = level(args.level)?;
-    let found = extinctions(&geometry, &input.centres_pc, &input.density, &rays)?;
-    let cells = input.density.len();
-    let cube = SolvedCube {
-        cells: input.cells,
-        box_pc: Some(box_pc),
-        positions_pc: input.centres_pc,
-        gas_temperature: vec![0.0; cells],
-        dust_temperature: vec![0.0; cells],
-        element_type: vec![1.0; cells],
-        radiation_field: vec![0.0; cells],
-        density: input.density,
-        ray_extinction: found.visual(1.0),
-        ray_directions: rays.iter().map(|d| [d.theta, d.phi]).collect(),
-        surroundings: Some(Surroundings {
-            field: args.field,
-            ionisation_rate: args.zeta,
-            metallicity: 1.0,
-        }),
-        ..SolvedCube::default()
-    };
-    Ok((cube, geometry))
 }
 
 fn maps(

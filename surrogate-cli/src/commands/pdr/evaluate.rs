@@ -14,7 +14,8 @@ pub struct Evaluate {
     /// Model that `pdr train` wrote.
     #[arg(long, value_name = "FILE.safetensors")]
     pub model: PathBuf,
-    /// Grid of lines of sight, or a file of solved cubes (HDF5).
+    /// Grid of lines of sight, packed rays, or a file of solved cubes (HDF5); of a cube a model of rays predicts every cell as the
+    /// mean over all rays through it.
     #[arg(long, value_name = "FILE.h5")]
     pub data: PathBuf,
     /// What is judged: the part of the training file the model has not seen, or all of another file.

@@ -27,13 +27,13 @@ pub enum PdrCommand {
     Rays(rays::Rays),
     /// Maps of column densities of a cube, solved or predicted.
     ColumnDensity(Box<column_density::ColumnDensity>),
-    /// Train a surrogate of lines of sight, or of the cells of a solved cube.
+    /// Train a surrogate of lines of sight, or of the cells of a solved cube, on the CPU.
     #[command(allow_negative_numbers = true)]
     Train(Box<train::Train>),
     /// Judge a surrogate on data it has not seen.
     Evaluate(evaluate::Evaluate),
-    /// Predict abundances along lines of sight, in the cells of a solved cube, or in a bare cube of densities.
-    Predict(predict::Predict),
+    /// Predict abundances along lines of sight or a profile of density, in the cells of a solved cube, or in a bare cube of densities.
+    Predict(Box<predict::Predict>),
 }
 
 /// Runs the command.

@@ -158,13 +158,15 @@ fn packed(args: &Prepare, rule: &Preparation, output: &Output) -> Result<Counts,
     for first in (0..file.len()).step_by(BLOCK) {
         bar.set_position(first as u64);
         let rays = file.read(first, BLOCK)?;
-        for (points, origin) in rays.iter().zip(&file.origins()[first..]) {
+        for (i, points) in rays.iter().enumerate() {
+            let (origin, parameters) = (file.origins()[first + i], file.parameters());
             match rule.apply(points)? {
                 Prepared::TooShort(_) => counts.short += 1,
                 Prepared::Ready(points, dropped) => {
                     counts.dropped += dropped;
                     counts.written += 1;
-                    writer.write(*origin, &points)?;
+                    let parameters = parameters.and_then(|p| p.get(first + i)).copied();
+                    writer.write(origin, parameters, &points)?;
                 }
             }
         }

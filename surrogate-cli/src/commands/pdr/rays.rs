@@ -11,7 +11,7 @@ use pdr_data::hdf5::{
     GridWriter, Kind, Model, PackedWriter, Parameters, RayOrigin, kind, read_cube,
     write_extinctions,
 };
-use pdr_data::rays::healpix::{Direction, Ordering, directions};
+use pdr_data::rays::healpix::{Ordering, directions};
 use pdr_data::rays::{Geometry, RaySeries, attenuated_field, extinctions};
 use rand::SeedableRng;
 use rand::seq::index;
@@ -190,7 +190,7 @@ fn solved(args: &Rays, output: &Output) -> Result<Outcome, Error> {
         Layout::Neuralpdr => Writer::Grid(GridWriter::create(&args.out, &cube.species)?),
         Layout::Packed => Writer::Packed(PackedWriter::create(&args.out, &cube.species)?),
     };
-    if layout == Layout::Neuralpdr && cube.surroundings.is_none() {
+    if cube.surroundings.is_none() {
         output.note("the file does not say what lights the cube, so the series have no parameters (`model_df`)");
     }
     let start = Instant::now();
@@ -261,15 +261,16 @@ fn write(
     direction: usize,
     points: pdr_data::sightline::LineOfSight,
 ) -> Result<(), Error> {
+    let parameters = cube.surroundings.map(|s| Parameters {
+        field: s.field,
+        density: cube.density[cell],
+        ionisation_rate: s.ionisation_rate,
+    });
     match writer {
-        Writer::Packed(w) => w.write(RayOrigin { cell, direction }, &points)?,
+        Writer::Packed(w) => w.write(RayOrigin { cell, direction }, parameters, &points)?,
         Writer::Grid(w) => w.write(&Model {
             id: format!("cell_{cell}_ray_{direction}"),
-            parameters: cube.surroundings.map(|s| Parameters {
-                field: s.field,
-                density: cube.density[cell],
-                ionisation_rate: s.ionisation_rate,
-            }),
+            parameters,
             points,
             heat: None,
             cool: None,
@@ -277,9 +278,4 @@ fn write(
         })?,
     }
     Ok(())
-}
-
-/// Directions of a level, for the commands that predict on a bare cube.
-pub fn level(level: u32) -> Result<Vec<Direction>, Error> {
-    Ok(directions(level, Ordering::Nested)?)
 }

@@ -21,7 +21,7 @@ const CHECKPOINT_EVERY: u64 = 2;
 /// Options of `pdr train`.
 #[derive(Debug, Args)]
 pub struct Train {
-    /// Grid of lines of sight in NeuralPDR's layout, or a file of solved cubes (HDF5).
+    /// Grid of lines of sight in NeuralPDR's layout, packed rays (`pdr rays`), or a file of solved cubes (HDF5).
     #[arg(long, value_name = "FILE.h5")]
     pub data: PathBuf,
     /// Folder to write: model.safetensors, metrics.json, report.html, config.toml.
@@ -43,7 +43,7 @@ pub struct Train {
     #[arg(long, value_name = "NAME")]
     pub group: Option<String>,
     /// Part of the series or cells to learn from, in a random order by --seed; the rest is for the test [default: 70/15/15 in the
-    /// file's order for a grid, 0.05 for a cube].
+    /// file's order for a grid, 0.05 for packed rays and for a cube].
     #[arg(long, value_name = "PART")]
     pub fraction: Option<f64>,
     /// Seed of initial parameters and batches, and with --fraction of what is learned from [default: 1].

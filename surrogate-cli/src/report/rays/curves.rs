@@ -17,11 +17,12 @@ fn axis(label: &str, range: std::ops::Range<f64>, ticks: Ticks) -> Axis {
     }
 }
 
-/// A panel per species shown: truth and prediction against depth.
-pub fn along(data: &RayReport, one: &Curves) -> Result<String, DrawError> {
-    let rows = data.shown.len().div_ceil(COLUMNS).max(1);
+/// A panel per species shown: prediction, and truth where it is known, against depth.
+pub fn along(shown: &[String], one: &Curves) -> Result<String, DrawError> {
+    let rows = shown.len().div_ceil(COLUMNS).max(1);
     figure(960, 34 + 205 * rows as u32, |area| {
         let (head, panels) = grid(area, 34, rows, COLUMNS);
+        let known = one.truth.iter().any(|t| !t.is_empty());
         let entries = [
             ("3D-PDR", TRUTH, Mark::Line(20)),
             ("surrogate", VERMILION, Mark::Line(6)),
@@ -31,8 +32,8 @@ pub fn along(data: &RayReport, one: &Curves) -> Result<String, DrawError> {
             color,
             mark,
         });
-        legend(&head, 62, 16, &entries)?;
-        for (i, area) in panels.iter().enumerate().take(data.shown.len()) {
+        legend(&head, 62, 16, &entries[usize::from(!known)..])?;
+        for (i, area) in panels.iter().enumerate().take(shown.len()) {
             let pair = |y: &[f64]| one.depth.iter().copied().zip(y.iter().copied()).collect();
             let values = one.truth[i].iter().chain(&one.predicted[i]).copied();
             let range = range_of(values, 0.06, -20.0..0.0);
@@ -41,9 +42,21 @@ pub fn along(data: &RayReport, one: &Curves) -> Result<String, DrawError> {
                 0.5 * (range.start + range.end),
                 (0.5 * (range.end - range.start)).max(0.75),
             );
+            let drawn = [
+                Series {
+                    points: pair(&one.truth[i]),
+                    color: TRUTH,
+                    mark: Mark::Line(20),
+                },
+                Series {
+                    points: pair(&one.predicted[i]),
+                    color: VERMILION,
+                    mark: Mark::Line(6),
+                },
+            ];
             panel(
                 area,
-                &species(&data.shown[i]),
+                &species(&shown[i]),
                 &axis(
                     "A_V [mag]",
                     range_of(one.depth.iter().copied(), 0.0, -6.0..1.3),
@@ -54,18 +67,7 @@ pub fn along(data: &RayReport, one: &Curves) -> Result<String, DrawError> {
                     middle - half..middle + half,
                     Ticks::Log10,
                 ),
-                &[
-                    Series {
-                        points: pair(&one.truth[i]),
-                        color: TRUTH,
-                        mark: Mark::Line(20),
-                    },
-                    Series {
-                        points: pair(&one.predicted[i]),
-                        color: VERMILION,
-                        mark: Mark::Line(6),
-                    },
-                ],
+                &drawn[usize::from(!known)..],
             )?;
         }
         Ok(())

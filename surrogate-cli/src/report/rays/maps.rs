@@ -2,6 +2,7 @@
 
 use super::super::style::{Area, DrawError, INK, TEXT, TICK, figure, ipx, px, text};
 use crate::rays::columns::ColumnMap;
+use pdr_data::maps::Map;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
@@ -34,22 +35,27 @@ fn color(table: &[[f64; 3]], t: f64) -> RGBColor {
 
 /// Three panels; the first two share their colours.
 pub fn draw(map: &ColumnMap) -> Result<String, DrawError> {
-    let both = || map.truth.iter().chain(&map.predicted).copied();
+    let logs = |m: &Map| -> Vec<f64> {
+        let log = |n: &f64| n.max(f64::MIN_POSITIVE).log10();
+        m.values.iter().map(log).collect()
+    };
+    let (truth, predicted) = (logs(&map.truth), logs(&map.predicted));
+    let both = || truth.iter().chain(&predicted).copied();
     let low = both().fold(f64::INFINITY, f64::min);
     let high = both().fold(f64::NEG_INFINITY, f64::max).max(low + 1e-9);
-    let pairs = map.truth.iter().zip(&map.predicted);
+    let pairs = truth.iter().zip(&predicted);
     let difference: Vec<f64> = pairs.map(|(t, p)| p - t).collect();
     let most = difference.iter().fold(1e-9, |m: f64, d| m.max(d.abs()));
     figure(960, 360, |area| {
         let panels = area.split_evenly((1, 3));
         let table: &[[f64; 3]] = &VIRIDIS;
         let shown = [
-            ("3D-PDR", &map.truth, low, high, table),
-            ("surrogate", &map.predicted, low, high, table),
+            ("3D-PDR", &truth, low, high, table),
+            ("surrogate", &predicted, low, high, table),
             ("difference [dex]", &difference, -most, most, &DIVERGING),
         ];
         for (panel, (title, values, low, high, table)) in panels.iter().zip(shown) {
-            one(panel, title, values, map.pixels, (low, high), table)?;
+            one(panel, title, values, map.truth.shape, (low, high), table)?;
         }
         Ok(())
     })

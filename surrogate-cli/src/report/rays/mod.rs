@@ -32,7 +32,7 @@ pub struct Curves {
     pub error: f64,
     /// log10 A_V \[mag\], points at A_V = 0 left out.
     pub depth: Vec<f64>,
-    /// True.
+    /// True; empty lists where nothing is known.
     pub truth: Vec<Vec<f64>>,
     /// Predicted.
     pub predicted: Vec<Vec<f64>>,
@@ -85,15 +85,47 @@ fn dex(value: Option<f64>) -> String {
     number(value.unwrap_or(f64::NAN), 4)
 }
 
-/// The whole page.
-pub fn page(data: &RayReport) -> Result<Rendered, ReportError> {
-    let mut out = Page::default();
-    let title = escape(&data.title);
+fn head(out: &mut Page, title: &str) {
+    let title = escape(title);
     let _ = write!(
         out,
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <title>{title}</title><style>{STYLE}</style></head>\n<body><main>\n<h1>{title}</h1>\n<ul class=\"key\">"
+         <title>{title}</title><style>{STYLE}</style></head>\n<body><main>\n<h1>{title}</h1>\n"
     );
+}
+
+/// A page of predicted lines of sight, `shown` the names of the species in each of them.
+pub fn predictions(
+    source: &str,
+    shown: &[String],
+    lines: &[Curves],
+) -> Result<String, ReportError> {
+    let mut out = Page::default();
+    head(&mut out, "Predicted lines of sight");
+    let _ = writeln!(out, "<p>{}.</p>", escape(source));
+    if lines.iter().all(|l| l.truth.iter().all(Vec::is_empty)) {
+        out.push_str(
+            "<p class=\"note\">There is nothing to compare with: no abundances are known along these lines. A surrogate holds for the \
+             ranges of A_V, density, field and ionisation rate it learned from; beyond them its answer is an extrapolation whose error \
+             nobody has measured.</p>\n",
+        );
+    }
+    for one in lines {
+        out.figure(
+            format!("line-{}", one.chosen_as),
+            drawn("abundances along a line", curves::along(shown, one))?,
+            &escape(&one.name),
+        );
+    }
+    out.push_str("</main></body></html>\n");
+    Ok(out.html)
+}
+
+/// The whole page.
+pub fn page(data: &RayReport) -> Result<Rendered, ReportError> {
+    let mut out = Page::default();
+    head(&mut out, &data.title);
+    out.push_str("<ul class=\"key\">");
     for row in &data.rows {
         let _ = write!(
             out,
@@ -179,7 +211,7 @@ fn series(out: &mut Page, data: &RayReport) -> Result<(), ReportError> {
     for one in &data.series {
         out.figure(
             format!("series-{}", one.chosen_as),
-            drawn("abundances along a ray", curves::along(data, one))?,
+            drawn("abundances along a ray", curves::along(&data.shown, one))?,
             &format!(
                 "The {} unseen series ({}, {} dex over all species).",
                 escape(&one.chosen_as),
@@ -198,12 +230,12 @@ fn columns(out: &mut Page, data: &RayReport) -> Result<(), ReportError> {
     out.push_str("<h2>Column densities</h2>\n<p>Along x, from predicted abundances alone.</p>\n");
     for map in &data.maps {
         out.figure(
-            format!("column-{}", map.species),
+            format!("column-{}", map.truth.name),
             drawn("column density", maps::draw(map))?,
             &format!(
                 "log10 of N({}) [cm⁻²]: 3D-PDR, surrogate, and their difference; median |Δ log10 N| {} dex.",
-                escape(&style::species(&map.species)),
-                number(map.median_error(), 4)
+                escape(&style::species(&map.truth.name)),
+                number(map.median, 4)
             ),
         );
     }
