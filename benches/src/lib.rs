@@ -49,17 +49,12 @@ pub fn dark_cloud(network: &Network) -> Option<Vec<f64>> {
     let text = std::fs::read_to_string(path).ok()?;
     let mut lines = text.lines().map(|line| line.split(','));
     let (names, values) = (lines.next()?, lines.next()?);
-    let table: Vec<(&str, f64)> = names
-        .zip(values)
-        .map(|(name, value)| Some((name, value.parse().ok()?)))
-        .collect::<Option<_>>()?;
-    let of = |name: &str| table.iter().find(|entry| entry.0 == name);
-    Some(
-        network
-            .species_names()
-            .map(|name| of(name).map_or(0.0, |entry| entry.1))
-            .collect(),
-    )
+    let mut state = vec![0.0; network.species().len()];
+    for (name, value) in names.zip(values) {
+        // The table spells HE, E and FE+ what the network calls He, e- and Fe+: a name that is not found is no 0 but another cloud.
+        state[network.species_index(name)?] = value.parse().ok()?;
+    }
+    Some(state)
 }
 
 /// Right-hand side and Jacobian as one writes them first: a loop over reactions, a product over reactants, sums into species; the entries of the

@@ -1,14 +1,18 @@
 //! Random models of the 224 network under random conditions: does any fail, are elements and charge kept, do those that do not oscillate hold
-//! their tolerance? `cargo run --release -p chem-network --features ode --example random_models -- [MODELS [CHECKED [SEED]]]`
+//! their tolerance? `cargo run --release -p chem-network --features ode --example random_models -- [MODELS [CHECKED [SEED [RTOL [METHOD]]]]]`,
+//! METHOD one of rodas5p, radau, bdf.
 //!
 //! Half the models start from either distribution of initial states; T is log-uniform in 10–300 K, n_tot in 1e2–1e7 cm⁻³, ζ in 1e-18–1e-14 s⁻¹.
 
 use chem_network::sampling::Distribution;
-use chem_network::{Environment, KineticsBatch, Network, YEAR, embedded};
-use stiff_ode_solvers::{BatchResults, Options, Rodas5p, Watch, solve_lanes};
+use chem_network::{Environment, Kinetics, KineticsBatch, Network, YEAR, embedded};
+use stiff_ode_solvers::{
+    BatchResults, Bdf, Options, RadauIia5, Rodas5p, Watch, solve_batch, solve_lanes,
+};
 
 const LANES: usize = 8;
-const RTOL: f64 = 1e-3;
+/// What counts as off: ten times the default tolerance.
+const OFF: f64 = 1e-2;
 /// Outputs for the comparison, uniform in log t, and after them the ones that show oscillations, uniform in time over the last decade.
 const OUTPUTS: usize = 100;
 const LATE: usize = 400;
@@ -21,6 +25,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (models, checked) = (argument(1, 10_000)?, argument(2, 300)?);
     let mut random = Random(argument(3, 1)? as u64);
+    let rtol: f64 = std::env::args().nth(4).map_or(Ok(1e-3), |a| a.parse())?;
+    let method = std::env::args().nth(5).unwrap_or("rodas5p".into());
     let network = embedded("osu224").ok_or("no such network")?;
     let (mut initial, mut environments) = (Vec::new(), Vec::new());
     for model in 0..models {
@@ -37,7 +43,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             random.between(1e-18, 1e-14),
         ));
     }
-    let found = solve(&network, &initial, &environments, &times(), RTOL, 1e-14)?;
+    let options = options(&times(), rtol, 1e-14);
+    let found = match method.as_str() {
+        "rodas5p" => solve(&network, &initial, &environments, &options)?,
+        other => solve_alone(&network, &initial, &environments, &options, other)?,
+    };
+    let steps: usize = found
+        .iter()
+        .flatten()
+        .map(|f| f.stats.steps + f.stats.rejected)
+        .sum();
+    println!(
+        "{:.1} attempted steps a model",
+        steps as f64 / models as f64
+    );
     let failed = found.iter().filter(|result| result.is_err()).count();
     println!("{models} models, {failed} failed");
     conservation(&network, &found);
@@ -50,7 +69,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     all.pop();
     all.extend((0..LATE).map(|i| end * (0.1 + 0.9 * i as f64 / (LATE - 1) as f64)));
     all.sort_by(f64::total_cmp);
-    let tight = solve(&network, initial, environments, &all, 1e-8, 1e-20)?;
+    let tight = solve(
+        &network,
+        initial,
+        environments,
+        &self::options(&all, 1e-8, 1e-20),
+    )?;
     judge(&found[..sample], &tight, &all);
     Ok(())
 }
@@ -62,25 +86,46 @@ fn times() -> Vec<f64> {
         .collect()
 }
 
+fn options(times: &[f64], rtol: f64, atol: f64) -> Options {
+    let options = Options::default().rtol(rtol).atol(atol);
+    options.outputs(times.to_vec())
+}
+
+fn span(options: &Options) -> (f64, f64) {
+    let times = options.output_times();
+    (times[0], times[times.len() - 1])
+}
+
 fn solve(
     network: &Network,
     initial: &[f64],
     environments: &[Environment],
-    times: &[f64],
-    rtol: f64,
-    atol: f64,
+    options: &Options,
 ) -> Result<BatchResults<f64>, Box<dyn std::error::Error>> {
     let batch = KineticsBatch::new(network, environments)?;
-    let options = Options::default()
-        .rtol(rtol)
-        .atol(atol)
-        .outputs(times.to_vec());
-    let span = (times[0], times[times.len() - 1]);
+    let (make, span) = (|| batch.lanes::<LANES>(), span(options));
     let watch = Watch::default();
-    let make = || batch.lanes::<LANES>();
-    Ok(solve_lanes(
-        make, &Rodas5p, span, initial, &options, &watch,
-    )?)
+    Ok(solve_lanes(make, &Rodas5p, span, initial, options, &watch)?)
+}
+
+/// The same by a method that has one lane.
+fn solve_alone(
+    network: &Network,
+    initial: &[f64],
+    environments: &[Environment],
+    options: &Options,
+    method: &str,
+) -> Result<BatchResults<f64>, Box<dyn std::error::Error>> {
+    let systems: Vec<Kinetics> = environments
+        .iter()
+        .map(|e| Kinetics::new(network, e))
+        .collect::<Result<_, _>>()?;
+    let (span, watch) = (span(options), Watch::default());
+    Ok(match method {
+        "radau" => solve_batch(&systems, &RadauIia5, span, initial, options, &watch)?,
+        "bdf" => solve_batch(&systems, &Bdf::default(), span, initial, options, &watch)?,
+        other => return Err(format!("unknown method {other}").into()),
+    })
 }
 
 /// Prints the largest change of an element relative to its total, and of the charge relative to Σ|q|n.
@@ -163,9 +208,9 @@ fn judge(
         errors.push((worst, model));
     }
     errors.sort_by(|a, b| b.0.0.total_cmp(&a.0.0));
-    let outside = errors.iter().filter(|e| e.0.0 > 10.0 * RTOL).count();
+    let outside = errors.iter().filter(|e| e.0.0 > OFF).count();
     println!(
-        "{} checked at rtol 1e-8: {oscillating} oscillate; of the other {}, {outside} are off by more than 10 rtol somewhere",
+        "{} checked at rtol 1e-8: {oscillating} oscillate; of the other {}, {outside} are off by more than {OFF} somewhere",
         found.len(),
         errors.len()
     );

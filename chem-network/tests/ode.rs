@@ -3,8 +3,10 @@
 #![cfg(feature = "ode")]
 
 use chem_network::sampling::Distribution;
-use chem_network::{Environment, Kinetics, KineticsBatch, YEAR, embedded};
-use stiff_ode_solvers::{LaneJacobian, LaneSystem, Options, Rodas5p, Watch, solve, solve_lanes};
+use chem_network::{Environment, Kinetics, KineticsBatch, YEAR, embedded, read_network};
+use stiff_ode_solvers::{
+    LaneJacobian, LaneSystem, Options, RadauIia5, Rodas5p, Watch, solve, solve_lanes,
+};
 
 fn times() -> Vec<f64> {
     (0..100)
@@ -137,6 +139,46 @@ fn random_models_keep_elements_and_charge_by_default() {
         without.0.max(without.1) > 3e-12,
         "nothing is lost without it: the test shows nothing"
     );
+}
+
+/// The shared dark cloud with the complete OSU network, 449 species to 1e7 yr: elements and charge, and every species above 1e-10 cm⁻³ against another
+/// method at a tight tolerance.
+#[test]
+fn the_complete_network_keeps_its_sums_and_its_tolerance() {
+    let shared = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/");
+    let table = std::fs::read_to_string(format!("{shared}peers/osu4457.csv"));
+    let (Ok(table), Ok(network)) = (
+        table,
+        read_network(format!("{shared}data/networks/osu_09_2008.osu")),
+    ) else {
+        eprintln!("skipped: no {shared}");
+        return;
+    };
+    let mut rows = table.lines().map(|line| line.split(','));
+    let mut start = vec![0.0; network.species().len()];
+    for (name, value) in rows.next().unwrap().zip(rows.next().unwrap()) {
+        start[network.species_index(name).unwrap()] = value.parse().unwrap();
+    }
+    let cloud = Environment::new(10.0, 1.3e-17)
+        .with_visual_extinction(10.0)
+        .with_radiation_field(1.0);
+    let kinetics = Kinetics::new(&network, &cloud).unwrap();
+    let times: Vec<f64> = (0..60)
+        .map(|i| YEAR * 10f64.powf(-6.0 + 13.0 * f64::from(i) / 59.0))
+        .collect();
+    let span = (times[0], times[59]);
+    let options = Options::default().outputs(times);
+    let loose = options.clone().rtol(1e-3).atol(1e-14);
+    let found = solve(&kinetics, &Rodas5p, span, &start, &loose).unwrap();
+    let tight = options.rtol(1e-6).atol(1e-18);
+    let truth = solve(&kinetics, &RadauIia5, span, &start, &tight).unwrap();
+    let pairs = truth.y.iter().zip(&found.y).filter(|(n, _)| **n > 1e-10);
+    let worst = pairs.fold(0f64, |worst, (n, m)| worst.max((m / n - 1.0).abs()));
+    let (element, charge) = largest_changes(&network, &vec![Ok(found)]);
+    println!("worst error {worst:.1e}, elements {element:.1e}, charge {charge:.1e}");
+    assert!(worst < 5e-3, "{worst:e}");
+    assert!(element < 1e-10, "{element:e}");
+    assert!(charge < 1e-10, "{charge:e}");
 }
 
 #[test]

@@ -99,6 +99,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("dense", Factorization::Dense),
         ("sparse", Factorization::Sparse),
         ("automatic", Factorization::Automatic),
+        #[cfg(feature = "faer")]
+        ("faer", Factorization::Faer),
     ];
     let shapes = [
         (1, 2),
@@ -112,6 +114,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         (16, 16),
         (24, 24),
         (32, 32),
+        (48, 48),
+        (64, 64),
         (500, 1),
     ];
     for (width, height) in shapes {

@@ -47,6 +47,18 @@ pub enum SolveError {
         /// Outputs before t, state at t.
         partial: Box<Solution<f64>>,
     },
+    /// f depends on a component that the Jacobian's sparsity leaves out ([`crate::ColouredDifferences`] finds out).
+    #[error("f[{row}] depends on y[{column}] at t = {t:e}, which the sparsity pattern leaves out")]
+    UndeclaredDependence {
+        /// Component of f, the row that is missing an entry.
+        row: usize,
+        /// Component of y, the column of that entry.
+        column: usize,
+        /// Time reached.
+        t: f64,
+        /// Outputs before t, state at t.
+        partial: Box<Solution<f64>>,
+    },
     /// The limit of attempted steps is used up.
     #[error("more than {limit} steps at t = {t:e}{}", hint(partial))]
     TooManySteps {
@@ -143,6 +155,7 @@ impl SolveError {
             | Self::NotFinite { partial, .. }
             | Self::SingularMatrix { partial, .. }
             | Self::NotConverged { partial, .. }
+            | Self::UndeclaredDependence { partial, .. }
             | Self::TooManySteps { partial, .. } => Some(partial),
             _ => None,
         }

@@ -32,6 +32,15 @@ pub trait LaneJacobian<T: Scalar, const W: usize>: LaneSystem<T, W> {
     fn time_derivative(&mut self, _t: &[T; W], _y: &[[T; W]], _dfdt: &mut [[T; W]]) -> bool {
         false
     }
+    /// A derivative of one lane that the sparsity leaves out, see [`Jacobian::undeclared_dependence`].
+    fn undeclared_dependence(
+        &mut self,
+        _lane: usize,
+        _t: &[T; W],
+        _y: &[[T; W]],
+    ) -> Option<(usize, usize)> {
+        None
+    }
 }
 
 /// A lane system with the products of the reverse pass, see [`VectorJacobian`].
@@ -150,6 +159,17 @@ impl<T: Scalar, S: Jacobian<T>, const W: usize> LaneJacobian<T, W> for Each<'_, 
             scatter(lane, &self.out, dfdt);
         }
         true
+    }
+    fn undeclared_dependence(
+        &mut self,
+        lane: usize,
+        t: &[T; W],
+        y: &[[T; W]],
+    ) -> Option<(usize, usize)> {
+        gather(lane, y, &mut self.y);
+        self.systems
+            .get(self.of_lane[lane])?
+            .undeclared_dependence(t[lane], &self.y)
     }
 }
 

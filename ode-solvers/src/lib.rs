@@ -29,6 +29,7 @@ mod space;
 mod steady;
 mod sums;
 mod system;
+mod undeclared;
 
 pub use adjoint::{LaneTimes, Outcome, Rollout};
 pub use batch::{BatchResults, Watch, solve_batch, solve_lanes};

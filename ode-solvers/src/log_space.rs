@@ -150,4 +150,12 @@ impl<S: Jacobian<T>, T: Scalar> Jacobian<T> for LogSpace<S, T> {
         });
         known
     }
+
+    fn undeclared_dependence(&self, tau: T, y: &[T]) -> Option<(usize, usize)> {
+        let mut found = None;
+        self.with_linear(tau, y, |t, x, _, _| {
+            found = self.inner.undeclared_dependence(t, x)
+        });
+        found
+    }
 }

@@ -107,4 +107,10 @@ impl<S: Jacobian<T>, T: Scalar> Jacobian<T> for Scaled<S, T> {
             .for_each(|(d, &s)| *d /= s);
         known
     }
+
+    fn undeclared_dependence(&self, t: T, z: &[T]) -> Option<(usize, usize)> {
+        let mut found = None;
+        self.with_unscaled(z, |y| found = self.inner.undeclared_dependence(t, y));
+        found
+    }
 }

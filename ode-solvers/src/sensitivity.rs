@@ -339,4 +339,9 @@ impl<S: ParameterDerivative<T>, T: Scalar> Jacobian<T> for Sensitivities<S, T> {
             }
         });
     }
+
+    fn undeclared_dependence(&self, t: T, all: &[T]) -> Option<(usize, usize)> {
+        let n = self.inner.dim();
+        self.inner.undeclared_dependence(t, &all[..n])
+    }
 }

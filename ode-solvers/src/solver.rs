@@ -160,6 +160,12 @@ pub(crate) fn failure_to_error<T: Scalar>(
             step: step.as_f64(),
             partial,
         },
+        Failure::Undeclared { row, column } => SolveError::UndeclaredDependence {
+            row,
+            column,
+            t,
+            partial,
+        },
         Failure::TooManySteps => SolveError::TooManySteps { t, limit, partial },
         Failure::Cancelled => SolveError::Cancelled,
     }

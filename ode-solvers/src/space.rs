@@ -277,4 +277,11 @@ impl<S: Jacobian<T>, T: Scalar> Jacobian<T> for InSpace<S, T> {
             Form::Log(s) => s.time_derivative(t, y, dfdt),
         }
     }
+    fn undeclared_dependence(&self, t: T, y: &[T]) -> Option<(usize, usize)> {
+        match &self.form {
+            Form::Linear(s) => s.undeclared_dependence(t, y),
+            Form::Scaled(s) => s.undeclared_dependence(t, y),
+            Form::Log(s) => s.undeclared_dependence(t, y),
+        }
+    }
 }

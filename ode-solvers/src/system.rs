@@ -46,6 +46,12 @@ pub trait Jacobian<T: Scalar = f64>: System<T> {
     fn time_derivative(&self, _t: T, _y: &[T], _dfdt: &mut [T]) -> bool {
         false
     }
+
+    /// Asked where a solve cannot go on with the Jacobian at (t, y): i and j of a derivative ∂f_i/∂y_j that is not zero but missing in
+    /// [`Jacobian::sparsity`], as far as the system can tell. `None` (the default) where it cannot; see [`crate::ColouredDifferences`].
+    fn undeclared_dependence(&self, _t: T, _y: &[T]) -> Option<(usize, usize)> {
+        None
+    }
 }
 
 /// A system with the products that carry a gradient backwards through a solve.
@@ -83,6 +89,9 @@ impl<T: Scalar, S: Jacobian<T> + ?Sized> Jacobian<T> for &S {
     }
     fn time_derivative(&self, t: T, y: &[T], dfdt: &mut [T]) -> bool {
         (**self).time_derivative(t, y, dfdt)
+    }
+    fn undeclared_dependence(&self, t: T, y: &[T]) -> Option<(usize, usize)> {
+        (**self).undeclared_dependence(t, y)
     }
 }
 

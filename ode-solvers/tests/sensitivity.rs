@@ -1,5 +1,5 @@
-//! Forward sensitivities by every stiff method: against differences of tight solves, exact solutions, the adjoint, and over lanes; Jacobians by differences
-//! against analytic ones; the spaces a solve may work in.
+//! Forward sensitivities against exact solutions, the adjoint, and over lanes (against differences of solves: forward_sensitivities.rs); Jacobians by
+//! differences against analytic ones; the spaces a solve may work in.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use proptest::prelude::*;
 use stiff_ode_solvers::problems::{Hires, Robertson};
@@ -70,65 +70,6 @@ const OF: [Of; 5] = [
     Of::Parameter(1),
     Of::Parameter(2),
 ];
-
-/// Each sensitivity times the size of what it is taken with respect to.
-fn scaled_sensitivities(found: &[f64], system: &Sensitivities<Rates>) -> Vec<f64> {
-    let sizes = [1.0, 1.0, RATES[0], RATES[1], RATES[2]];
-    (0..5)
-        .flat_map(|j| {
-            system
-                .sensitivity(found, j)
-                .iter()
-                .map(move |s| s * sizes[j])
-        })
-        .collect()
-}
-
-#[test]
-fn sensitivities_match_differences_of_tight_solves() {
-    let y0 = [0.9, 1e-5, 0.1];
-    let span = (0.0, 40.0);
-    let tight = Options::default().rtol(1e-11).atol(1e-16);
-    let mut reference = Vec::new();
-    for j in 0..5 {
-        let at = |part: f64| {
-            let (mut y0, mut rates) = (y0, RATES);
-            match OF[j] {
-                Of::Initial(i) => y0[i] += part,
-                Of::Parameter(p) => rates[p] *= 1.0 + part,
-            }
-            solve(&Rates(rates), &Rodas5p, span, &y0, &tight)
-                .unwrap()
-                .y_end
-        };
-        let d = 1e-3;
-        let (a, b, c, e) = (at(d), at(-d), at(2.0 * d), at(-2.0 * d));
-        reference.extend((0..3).map(|i| (8.0 * (a[i] - b[i]) - (c[i] - e[i])) / (12.0 * d)));
-    }
-    let system =
-        Sensitivities::new(Rates(RATES), &OF).scales(vec![1.0, 1.0, RATES[0], RATES[1], RATES[2]]);
-    let options = system.options(&Options::default().rtol(1e-7).atol(1e-12));
-    let start = system.start(&y0);
-    for found in [
-        solve(&system, &Rodas5p, span, &start, &options).unwrap(),
-        solve(&system, &Kvaerno5, span, &start, &options).unwrap(),
-    ] {
-        for (k, (a, b)) in scaled_sensitivities(&found.y_end, &system)
-            .iter()
-            .zip(&reference)
-            .enumerate()
-        {
-            assert!((a - b).abs() < 1e-5 * b.abs() + 1e-9, "{k}: {a:e} {b:e}");
-        }
-        // The state beside them is the state alone.
-        let alone = solve(&Rates(RATES), &Rodas5p, span, &y0, &tight).unwrap();
-        for (a, b) in found.y_end[..3].iter().zip(&alone.y_end) {
-            assert!((a - b).abs() < 1e-6 * b.abs());
-        }
-        // One factorisation a step, of the small matrix.
-        assert!(found.stats.factorizations <= found.stats.steps + found.stats.rejected);
-    }
-}
 
 /// y' = −k (y − cos ωt): driven, with ∂²f/∂y∂k ≠ 0.
 struct Driven {

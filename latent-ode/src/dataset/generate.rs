@@ -129,6 +129,18 @@ pub fn describe_failure(error: &SolveError, network: &Network) -> String {
             years(t),
             years(step)
         ),
+        SolveError::UndeclaredDependence { row, column, t, .. } => {
+            let name = |i: usize| {
+                let species = network.species().get(i);
+                species.map_or_else(|| i.to_string(), |s| s.name().to_owned())
+            };
+            format!(
+                "the rate of {} depends on {} at t = {}, which the sparsity pattern leaves out",
+                name(*row),
+                name(*column),
+                years(t)
+            )
+        }
         SolveError::TooManySteps { t, limit, .. } => {
             format!("more than {limit} steps at t = {}", years(t))
         }

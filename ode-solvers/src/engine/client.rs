@@ -16,6 +16,7 @@ pub(crate) enum Failure<T> {
     NotFinite { component: usize },
     Singular { step: T },
     NotConverged { step: T },
+    Undeclared { row: usize, column: usize },
     TooManySteps,
     Cancelled,
 }

@@ -167,13 +167,21 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         self.h[l] *= factor;
         let step = self.h[l];
         let too_small = step.abs() < Self::smallest_step(self.t[l], options) || step == T::zero();
+        let hopeless = too_small || self.lanes[l].not_finite > MOST_NOT_FINITE;
+        if !sound && (singular || hopeless) {
+            // A pattern that lies is no matter of the step.
+            let (t, y) = (&self.t, &self.y);
+            if let Some((row, column)) = self.stepper.undeclared_dependence(system, l, t, y) {
+                return Some(Failure::Undeclared { row, column });
+            }
+        }
         if retry.is_some() {
             too_small.then_some(Failure::NotConverged { step })
         } else if singular {
             too_small.then_some(Failure::Singular { step })
         } else if sound {
             too_small.then_some(Failure::StepTooSmall { step })
-        } else if too_small || lane.not_finite > MOST_NOT_FINITE {
+        } else if hopeless {
             Some(Failure::NotFinite {
                 component: self.culprit(l, step / factor, system),
             })

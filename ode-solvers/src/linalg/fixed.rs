@@ -109,6 +109,12 @@ impl<T: Scalar> FixedLu<T> {
         growth
     }
 
+    /// The smallest reciprocal of a pivot, in size.
+    pub fn smallest_inverse(&self) -> T {
+        let inverses = self.inverse_pivots.iter().chain(&self.block.inverse_pivots);
+        inverses.fold(T::infinity(), |least, inverse| least.min(inverse.abs()))
+    }
+
     /// Column j of the matrix less what earlier sparse pivots take from it, in `work`; its part of U is stored.
     #[inline(always)]
     fn eliminate_column(&mut self, j: usize, shift: T, jacobian: &[T]) {

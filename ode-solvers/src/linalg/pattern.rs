@@ -24,6 +24,10 @@ pub enum Factorization {
     /// Sparse along the pattern, analysed once, with pivots on the diagonal; lanes whose pivots turn out too small fall back to the dense one, where the
     /// dimension allows it.
     Sparse,
+    /// Sparse by the faer crate: columns ordered by COLAMD, partial pivoting, supernodes; lane after lane, in double precision. Worth while for patterns
+    /// of two and more dimensions from some 5000 components on; networks of hundreds of species are 5 to 8 times slower with it. It allocates now and then, and the complex matrices of [`crate::RadauIia5`] are factorised along the pattern all the same.
+    #[cfg(feature = "faer")]
+    Faer,
 }
 
 /// Why column offsets and row indices do not describe a square sparse matrix.

@@ -398,6 +398,17 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         }
     }
 
+    #[cold]
+    fn undeclared_dependence(
+        &self,
+        system: &mut S,
+        lane: usize,
+        t: &[T; 1],
+        y: &[[T; 1]],
+    ) -> Option<(usize, usize)> {
+        system.undeclared_dependence(lane, t, y)
+    }
+
     fn begin_cost(&self, _lane: usize, fresh: bool) -> Statistics {
         Statistics {
             rhs_evaluations: usize::from(fresh),

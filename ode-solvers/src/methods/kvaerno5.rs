@@ -420,6 +420,17 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Kvae
         );
     }
 
+    #[cold]
+    fn undeclared_dependence(
+        &self,
+        system: &mut S,
+        lane: usize,
+        t: &[T; W],
+        y: &[[T; W]],
+    ) -> Option<(usize, usize)> {
+        system.undeclared_dependence(lane, t, y)
+    }
+
     fn begin_cost(&self, _lane: usize, fresh: bool) -> Statistics {
         Statistics {
             rhs_evaluations: usize::from(fresh),

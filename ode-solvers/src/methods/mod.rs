@@ -78,6 +78,17 @@ pub trait Stepper<T: Scalar, S, const W: usize> {
         None
     }
 
+    /// Where a lane cannot go on: a derivative that the Jacobian's sparsity leaves out, see [`crate::Jacobian::undeclared_dependence`].
+    fn undeclared_dependence(
+        &self,
+        _system: &mut S,
+        _lane: usize,
+        _t: &[T; W],
+        _y: &[[T; W]],
+    ) -> Option<(usize, usize)> {
+        None
+    }
+
     /// The factor by which the step of a lane changes after an attempt of this error, `proposed` being the controller's. For methods that keep a
     /// factorisation over small changes, or that choose their order themselves. Called after [`Stepper::accept`] where the attempt was accepted.
     fn step_factor(&mut self, _lane: usize, _error: T, _accepted: bool, proposed: T) -> T {

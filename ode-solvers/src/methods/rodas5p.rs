@@ -371,6 +371,17 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
         interpolant::evaluate(theta, y, y_new, k, out);
     }
 
+    #[cold]
+    fn undeclared_dependence(
+        &self,
+        system: &mut S,
+        lane: usize,
+        t: &[T; W],
+        y: &[[T; W]],
+    ) -> Option<(usize, usize)> {
+        system.undeclared_dependence(lane, t, y)
+    }
+
     fn begin_cost(&self, _lane: usize, _fresh: bool) -> Statistics {
         let rhs_evaluations = 1 + usize::from(!self.autonomous && self.differenced);
         Statistics {

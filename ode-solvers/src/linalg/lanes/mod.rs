@@ -157,6 +157,17 @@ impl<T: Scalar, const W: usize> LaneLu<T, W> {
         self.factorize_with::<[T; W], 1>(shift, jacobian)
     }
 
+    /// The smallest reciprocal of a pivot, in size, of each lane.
+    pub fn smallest_inverse(&self) -> [T; W] {
+        let mut least = [T::infinity(); W];
+        for inverse in self.inverse_pivots.iter() {
+            for l in 0..W {
+                least[l] = least[l].min(inverse[l].abs());
+            }
+        }
+        least
+    }
+
     /// Replaces b by the solution.
     #[inline]
     pub fn solve(&mut self, b: &mut [[T; W]]) {

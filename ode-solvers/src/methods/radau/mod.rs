@@ -331,6 +331,17 @@ impl<F: Scalar, S: LaneJacobian<F, 1>> Stepper<F, S, 1> for RadauIia5Stepper<F> 
         }
     }
 
+    #[cold]
+    fn undeclared_dependence(
+        &self,
+        system: &mut S,
+        lane: usize,
+        t: &[F; 1],
+        y: &[[F; 1]],
+    ) -> Option<(usize, usize)> {
+        system.undeclared_dependence(lane, t, y)
+    }
+
     fn begin_cost(&self, _lane: usize, _fresh: bool) -> Statistics {
         Statistics {
             rhs_evaluations: 1,
