@@ -6,9 +6,12 @@
 mod host;
 
 use autodiff_ae::cuda::CudaDevice;
+use latent_ode::train::{EnsembleControl, train_ensemble};
 use latent_ode::{
-    Dataset, Error, Stop, TrainConfig, TrainControl, Trained, Trajectories, log_spaced, train,
+    Dataset, Error, Stop, Surrogate, TrainConfig, TrainControl, Trained, Trajectories, log_spaced,
+    train,
 };
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Three quantities that decay into each other.
 fn data() -> Dataset {
@@ -99,7 +102,61 @@ fn compare(device: &CudaDevice) {
     // What the device does not do is refused by name.
     let rollout = trained(&TrainConfig::default_recipe(), Some(device), None);
     assert!(matches!(rollout, Err(Error::Option { name: "device", .. })));
+    ensemble(device);
     println!("RESULT training on derivatives");
+}
+
+/// Seeds trained together are those trained alone, bit for bit; interrupted and taken up again, too.
+fn ensemble(device: &CudaDevice) {
+    let (folder, data, seeds) = (tempfile::tempdir().unwrap(), data(), [7, 2, 5]);
+    let path = |seed: u64| folder.path().join(format!("{seed}.safetensors"));
+    let alone: Vec<Trained> = seeds
+        .iter()
+        .map(|&seed| trained(&TrainConfig { seed, ..config() }, Some(device), None).unwrap())
+        .collect();
+    let bytes = |s: &Surrogate| s.encode(data.val().values()).unwrap();
+    let (cancel, last) = (AtomicBool::new(false), AtomicU64::new(0));
+    let stop_at_the_first_review = |position: usize, done: u64| {
+        if position == 1 {
+            last.store(done, Ordering::Relaxed);
+        }
+        if done == 20 {
+            cancel.store(true, Ordering::Relaxed);
+        }
+    };
+    let mut control = EnsembleControl {
+        member: Some(&path),
+        cancel: Some(&cancel),
+        progress: Some(&stop_at_the_first_review),
+        gpu: Some(device.clone()),
+        ..EnsembleControl::default()
+    };
+    let cut = train_ensemble(&data, &config(), &seeds, &control).unwrap();
+    assert!(cut.members.iter().all(|m| m.cancelled));
+    assert_eq!(last.load(Ordering::Relaxed), 20);
+    for seed in seeds {
+        assert!(path(seed).with_extension("checkpoint").exists() && !path(seed).exists());
+    }
+    // One of them was finished elsewhere.
+    alone[2].surrogate.write(path(5)).unwrap();
+    (control.cancel, control.progress, control.resume) = (None, None, true);
+    let whole = train_ensemble(&data, &config(), &seeds, &control).unwrap();
+    for ((member, alone), seed) in whole.members.iter().zip(&alone).zip(seeds) {
+        let surrogate = member.surrogate.as_ref().unwrap();
+        assert!(member.seed == seed && !member.cancelled);
+        assert_eq!(bytes(surrogate), bytes(&alone.surrogate), "seed {seed}");
+        assert_eq!(surrogate.summary().steps, 50);
+        let (a, b) = (member.score(), alone.surrogate.summary().best_validation);
+        assert_eq!(a, b);
+        assert!(path(seed).exists() && !path(seed).with_extension("checkpoint").exists());
+    }
+    let best = whole.best.unwrap();
+    let scores: Vec<f64> = whole.members.iter().map(|m| m.score().unwrap()).collect();
+    assert!(scores.iter().all(|s| scores[best] <= *s));
+    assert_eq!(whole.spread.unwrap().members, 3);
+    // What the device does not do is refused by name.
+    let rollout = train_ensemble(&data, &TrainConfig::default_recipe(), &[1], &control);
+    assert!(matches!(rollout, Err(Error::Option { name: "device", .. })));
 }
 
 #[test]

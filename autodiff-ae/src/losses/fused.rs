@@ -1,12 +1,12 @@
 //! L0–L3 and their gradient in one pass per chunk of samples: forward, losses, reverse while everything is in cache.
 
+use super::place::{Chunk, HANDED_BYTES, Place, Task};
 use super::{LossConfig, LossValues, Reduction, Samples, Source};
 use crate::batch::LANES;
-use crate::buffer::Buffer;
 use crate::error::check_length;
 use crate::parallel::{chunk_count, largest_chunk, part, run_in, task_count};
 use crate::pass::lane_weights;
-use crate::tape::{Keep, Tape, Weights, add};
+use crate::tape::{Keep, take};
 use crate::{Autoencoder, Error, LatentDynamics, Scalar, lane_sum};
 use std::ops::Range;
 
@@ -16,34 +16,9 @@ pub struct LossWorkspace<T> {
     model: Autoencoder,
     tasks: Vec<Task<T>>,
     /// One per thread: what a chunk needs stays in its core's cache for the next.
-    chunks: Vec<Chunk<T>>,
+    places: Vec<Place<T>>,
+    copy: Vec<T>,
     masses: Vec<T>,
-}
-
-/// What neighbouring chunks amount to.
-#[derive(Debug)]
-struct Task<T> {
-    gradient: Buffer<T>,
-    sums: [f64; 4],
-}
-
-/// What one chunk needs.
-#[derive(Debug)]
-struct Chunk<T> {
-    encoder: Tape<T>,
-    decoder: Tape<T>,
-    /// The weights of encoder and decoder, packed; every thread packs its own: to write what the other core holds takes far longer
-    /// (20 µs instead of 4 for the first method's network on two distant cores).
-    weights: [Weights<T>; 2],
-    packed: bool,
-    /// g, `[block][latent][lane]`.
-    rate: Buffer<T>,
-    difference: Buffer<T>,
-    /// Conditions, `[block][condition][lane]`.
-    conditions: Buffer<T>,
-    conditions_bar: Buffer<T>,
-    /// Of the chunks since this was last cleared.
-    sums: [f64; 4],
 }
 
 impl<T: Scalar> LossWorkspace<T> {
@@ -52,7 +27,8 @@ impl<T: Scalar> LossWorkspace<T> {
         Self {
             model: model.clone(),
             tasks: Vec::new(),
-            chunks: Vec::new(),
+            places: Vec::new(),
+            copy: Vec::new(),
             masses: Vec::new(),
         }
     }
@@ -141,7 +117,8 @@ impl Autoencoder {
         }
         let LossWorkspace {
             tasks,
-            chunks: places,
+            places,
+            copy,
             masses,
             ..
         } = workspace;
@@ -153,12 +130,18 @@ impl Autoencoder {
         tasks.truncate(count);
         tasks.resize_with(count, Task::default);
         let threads = rayon::current_num_threads().min(count);
-        places.resize_with(threads.max(places.len()), || self.chunk_memory());
+        places.resize_with(threads.max(places.len()), || Place::new(self));
+        let hand = size_of_val(params) <= HANDED_BYTES;
+        for place in places.iter_mut().take(threads).skip(1) {
+            copy.clear();
+            if hand {
+                copy.extend_from_slice(params);
+            }
+            place.hand(copy);
+        }
         let work = Work {
             model: self,
             dynamics,
-            params,
-            dynamics_params: &params[self.dynamics_range(dynamics.param_len())],
             source,
             samples,
             masses,
@@ -167,22 +150,32 @@ impl Autoencoder {
         };
         let (latent, conditions) = (self.latent_dim(), dynamics.condition_dim());
         for place in places.iter_mut() {
-            place.prepare(largest_chunk(blocks), latent, conditions);
+            place
+                .chunk
+                .prepare(largest_chunk(blocks), latent, conditions);
         }
         match (&mut tasks[..], &mut places[..], gradient) {
             // One task adds to the caller's gradient itself.
             ([task], [place, ..], Some(gradient)) => {
-                task.sums = work.chunks(place, 0..chunks, gradient, chunks);
+                task.sums = work.chunks(&mut place.chunk, params, 0..chunks, gradient, chunks);
             }
             (tasks, places, gradient) => {
                 let len = gradient.as_ref().map_or(0, |g| g.len());
-                run_in(places, tasks, |place, t, Task { gradient, sums }| {
+                run_in(places, tasks, |place, t, task| {
+                    let gradient = &mut task.gradient;
                     gradient.resize(len);
-                    gradient.fill(T::zero());
-                    *sums = work.chunks(place, part(t, count, chunks), gradient, chunks);
+                    if !std::mem::take(&mut task.clear) {
+                        gradient.fill(T::zero());
+                    }
+                    let (chunk, params) = place.with_params(params);
+                    task.sums =
+                        work.chunks(chunk, params, part(t, count, chunks), gradient, chunks);
                 });
                 if let Some(gradient) = gradient {
-                    tasks.iter().for_each(|task| add(gradient, &task.gradient));
+                    for task in tasks {
+                        take(gradient, &mut task.gradient);
+                        task.clear = true;
+                    }
                 }
             }
         }
@@ -210,46 +203,12 @@ impl Autoencoder {
         let (norms, weights) = (self.norms(config, samples), config.weights.as_array());
         std::array::from_fn(|k| T::of(if k == 3 { 1.0 } else { 2.0 } * norms[k] * weights[k]))
     }
-
-    fn chunk_memory<T: Scalar>(&self) -> Chunk<T> {
-        Chunk {
-            encoder: Tape::new(self.encoder()),
-            decoder: Tape::new(self.decoder()),
-            weights: [Weights::new(self.encoder()), Weights::new(self.decoder())],
-            packed: false,
-            rate: Buffer::new(),
-            difference: Buffer::new(),
-            conditions: Buffer::new(),
-            conditions_bar: Buffer::new(),
-            sums: [0.0; 4],
-        }
-    }
-}
-
-impl<T> Default for Task<T> {
-    fn default() -> Self {
-        Self {
-            gradient: Buffer::new(),
-            sums: [0.0; 4],
-        }
-    }
-}
-
-impl<T: Scalar> Chunk<T> {
-    fn prepare(&mut self, blocks: usize, latent: usize, conditions: usize) {
-        self.rate.resize(blocks * latent * LANES);
-        self.difference.resize(latent * LANES);
-        self.conditions_bar.resize(conditions * LANES);
-        self.packed = false;
-    }
 }
 
 /// What all tasks share.
 struct Work<'a, T: Scalar> {
     model: &'a Autoencoder,
     dynamics: &'a dyn LatentDynamics<T>,
-    params: &'a [T],
-    dynamics_params: &'a [T],
     source: Source<'a, T>,
     samples: usize,
     masses: &'a [T],
@@ -262,13 +221,14 @@ impl<T: Scalar> Work<'_, T> {
     fn chunks(
         &self,
         place: &mut Chunk<T>,
+        params: &[T],
         range: Range<usize>,
         gradient: &mut [T],
         count: usize,
     ) -> [f64; 4] {
         if !place.packed {
             let [encoder, decoder] = &mut place.weights;
-            let (model, params) = (self.model, self.params);
+            let model = self.model;
             encoder.pack(
                 model.encoder(),
                 &params[model.encoder_range()],
@@ -283,12 +243,18 @@ impl<T: Scalar> Work<'_, T> {
         }
         place.sums = [0.0; 4];
         for c in range {
-            self.chunk(place, part(c, count, self.source.blocks()), gradient);
+            self.chunk(
+                place,
+                params,
+                part(c, count, self.source.blocks()),
+                gradient,
+            );
         }
         place.sums
     }
 
-    fn chunk(&self, task: &mut Chunk<T>, range: Range<usize>, gradient: &mut [T]) {
+    fn chunk(&self, task: &mut Chunk<T>, params: &[T], range: Range<usize>, gradient: &mut [T]) {
+        let dynamics_params = &params[self.model.dynamics_range(self.dynamics.param_len())];
         let keep = if self.reverse {
             Keep::Reverse
         } else {
@@ -303,7 +269,7 @@ impl<T: Scalar> Work<'_, T> {
         );
         self.source.fetch_next(&range);
         self.source.fill_conditions(&range, &mut task.conditions);
-        self.rates(task, &range);
+        self.rates(task, dynamics_params, &range);
         let n = task.encoder.output().len();
         task.decoder.forward(
             self.model.decoder(),
@@ -319,7 +285,7 @@ impl<T: Scalar> Work<'_, T> {
             task.decoder
                 .reverse(self.model.decoder(), &task.weights[1], true, gradient);
         }
-        self.latent(task, &range, gradient);
+        self.latent(task, dynamics_params, &range, gradient);
         if self.reverse {
             let gradient = &mut gradient[self.model.encoder_range()];
             task.encoder
@@ -328,7 +294,7 @@ impl<T: Scalar> Work<'_, T> {
     }
 
     /// g(z; p, c) of every block.
-    fn rates(&self, task: &mut Chunk<T>, range: &Range<usize>) {
+    fn rates(&self, task: &mut Chunk<T>, params: &[T], range: &Range<usize>) {
         let width = self.model.latent_dim() * LANES;
         let z = task.encoder.output().chunks_exact(width);
         for ((b, z), g) in (0..range.len())
@@ -337,7 +303,7 @@ impl<T: Scalar> Work<'_, T> {
         {
             let (z, g) = (z.as_chunks().0, g.as_chunks_mut().0);
             let conditions = self.conditions(&task.conditions, b);
-            self.dynamics.value(self.dynamics_params, z, conditions, g);
+            self.dynamics.value(params, z, conditions, g);
         }
     }
 
@@ -387,7 +353,7 @@ impl<T: Scalar> Work<'_, T> {
     }
 
     /// L1 and L3, the reverse of g, and the cotangents of the encoder's output and its tangent.
-    fn latent(&self, task: &mut Chunk<T>, range: &Range<usize>, gradient: &mut [T]) {
+    fn latent(&self, task: &mut Chunk<T>, params: &[T], range: &Range<usize>, gradient: &mut [T]) {
         let Chunk {
             encoder,
             decoder,
@@ -436,9 +402,9 @@ impl<T: Scalar> Work<'_, T> {
                 }
             }
             conditions_bar.fill(T::zero());
-            let params_bar = &mut gradient[self.model.dynamics_range(self.dynamics_params.len())];
+            let params_bar = &mut gradient[self.model.dynamics_range(params.len())];
             self.dynamics.vjp(
-                self.dynamics_params,
+                params,
                 z_all[r].as_chunks().0,
                 self.conditions(conditions, b),
                 g_bar.as_chunks().0,

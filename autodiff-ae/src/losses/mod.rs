@@ -1,6 +1,7 @@
 //! The losses of an autoencoder with a latent right-hand side (Grassi et al. 2021, L0–L3): their settings and values; the pass is in `fused.rs`.
 
 mod fused;
+mod place;
 mod source;
 
 pub use fused::LossWorkspace;

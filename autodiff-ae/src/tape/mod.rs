@@ -63,6 +63,15 @@ pub(crate) fn add<T: Scalar>(a: &mut [T], b: &[T]) {
     vectorised(|| a.iter_mut().zip(b).for_each(|(x, y)| *x += *y));
 }
 
+/// a += b, b = 0, at the machine's full width.
+pub(crate) fn take<T: Scalar>(a: &mut [T], b: &mut [T]) {
+    vectorised(|| {
+        a.iter_mut()
+            .zip(b)
+            .for_each(|(x, y)| *x += std::mem::replace(y, T::zero()))
+    });
+}
+
 /// A block of the product's operand larger than this leaves the first-level cache before its next use.
 const OPERAND_BYTES: usize = 32 << 10;
 

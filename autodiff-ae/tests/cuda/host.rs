@@ -1,5 +1,6 @@
 //! Builds the CUDA device on the host and runs this test program again with its libraries.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -45,6 +46,20 @@ impl Libraries {
         Some(Self { folder, include })
     }
 
+    /// Environment in which a program finds these libraries; threads run in an order given by `seed`.
+    pub fn environment(&self, seed: u64) -> [(&'static str, OsString); 4] {
+        let folder = self.folder.path();
+        [
+            ("LD_LIBRARY_PATH", folder.into()),
+            ("HOST_CUDA_INCLUDE", self.include.clone().into()),
+            ("HOST_CUDA_SEED", seed.to_string().into()),
+            (
+                autodiff_ae::cuda::CACHE_VARIABLE,
+                folder.join("kernels").into(),
+            ),
+        ]
+    }
+
     /// The checks `which` with threads in an order given by `seed`; the lines the checks printed, without their prefix.
     pub fn run(&self, which: &str, seed: u64, shared: Option<usize>) -> String {
         let mut command = Command::new(std::env::current_exe().unwrap());
@@ -55,13 +70,7 @@ impl Libraries {
                 "--ignored",
                 "--nocapture",
             ])
-            .env("LD_LIBRARY_PATH", self.folder.path())
-            .env("HOST_CUDA_INCLUDE", &self.include)
-            .env("HOST_CUDA_SEED", seed.to_string())
-            .env(
-                autodiff_ae::cuda::CACHE_VARIABLE,
-                self.folder.path().join("kernels"),
-            )
+            .envs(self.environment(seed))
             .env(WHICH, which);
         if let Some(bytes) = shared {
             command.env("HOST_CUDA_SHARED", bytes.to_string());

@@ -14,6 +14,7 @@ mod session;
 mod solve;
 mod state;
 mod store;
+mod trainer;
 
 pub use config::{
     DerivativeObjective, Keep, Method, ModelConfig, Objective, OptimiserConfig, Penalty,

@@ -1,15 +1,19 @@
 //! The training loop: steps, records, validation, best state, stopping, interruption and return from divergence.
 
-use std::{sync::atomic::Ordering, time::Instant};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
 
+#[cfg(feature = "cuda")]
+use super::gpu::{Seat, run_on_gpu};
 use super::{
-    config::{Keep, Objective, RateSchedule, TrainConfig},
+    config::{Keep, RateSchedule, TrainConfig},
     data::TrainingData,
-    derivative::DerivativeTrainer,
     optimiser::Optimiser,
     report::{Record, Stop, TrainControl, Trained},
-    rollout::RolloutTrainer,
     state::{Good, Progress, State},
+    trainer::Trainer,
 };
 use crate::{
     Dataset, Error, Evaluation, Normalisation, Trajectories,
@@ -25,68 +29,13 @@ const IMPROVEMENT: f64 = 1e-3;
 /// Returns to an earlier state after which training gives up.
 const MOST_RETRIES: usize = 8;
 
-enum Trainer {
-    Derivative(Box<DerivativeTrainer>),
-    Rollout(Box<RolloutTrainer>),
-}
-
-impl Trainer {
-    /// Named losses of a step, `total` first; adds their gradient.
-    fn step(
-        &mut self,
-        step: u64,
-        network: &Network,
-        data: &TrainingData,
-        params: &[f32],
-        gradient: &mut [f32],
-    ) -> Result<[(&'static str, f64); 5], Error> {
-        Ok(match self {
-            Self::Derivative(trainer) => {
-                let (total, [l0, l1, l2, l3]) = trainer.step(step, params, gradient)?;
-                [
-                    ("total", total),
-                    ("l0", l0),
-                    ("l1", l1),
-                    ("l2", l2),
-                    ("l3", l3),
-                ]
-            }
-            Self::Rollout(trainer) => {
-                let l = trainer.step(step, network, data, params, gradient)?;
-                [
-                    ("total", l.total),
-                    ("rollout", l.rollout),
-                    ("reconstruction", l.reconstruction),
-                    ("consistency", l.consistency),
-                    ("", 0.0),
-                ]
-            }
-        })
-    }
-
-    /// L0–L3 at `params` over the whole training set, for the objective that has them.
-    fn losses(&mut self, params: &[f32]) -> Result<Option<[f64; 4]>, Error> {
-        match self {
-            Self::Derivative(t) => t.losses(params).map(Some),
-            Self::Rollout(_) => Ok(None),
-        }
-    }
-
-    fn steps_per_epoch(&self, data: &TrainingData) -> u64 {
-        match self {
-            Self::Derivative(t) => t.steps_per_epoch(),
-            Self::Rollout(t) => t.steps_per_epoch(data),
-        }
-    }
-}
-
 /// Everything fixed during training.
 pub(super) struct Session<'d> {
     pub dataset: &'d Dataset,
     pub config: TrainConfig,
     pub network: Network,
     pub normalisation: Normalisation,
-    pub(super) data: TrainingData,
+    pub(super) data: Arc<TrainingData>,
 }
 
 /// Trains a surrogate on `train`, choosing its best state on rollouts of `val`.
@@ -102,43 +51,21 @@ pub fn train(
     config: &TrainConfig,
     control: &mut TrainControl<'_>,
 ) -> Result<Trained, Error> {
-    config.validate()?;
-    let normalisation = Normalisation::fit(dataset.train(), config.model.scaling)?;
-    let data = TrainingData::new(dataset, &normalisation, &config.model, &config.objective)?;
-    let network = Network::new(&config.model, data.quantities)?;
-    let mut trainer = match &config.objective {
-        Objective::Derivatives(o) => Trainer::Derivative(Box::new(DerivativeTrainer::new(
-            o,
-            &network,
-            &data,
-            config.seed,
-        )?)),
-        Objective::Rollout(o) => Trainer::Rollout(Box::new(RolloutTrainer::new(
-            o,
-            &network,
-            &data,
-            config.seed,
-        )?)),
-    };
-    let mut optimiser = Optimiser::new(&config.optimiser, config.steps, &network)?;
-    let session = Session {
-        dataset,
-        config: config.clone(),
-        network,
-        normalisation,
-        data,
-    };
-    let mut state = match &control.checkpoint {
-        Some(path) if control.resume => session.load(path, &optimiser)?,
-        _ => session.begin(&optimiser)?,
-    };
-    optimiser.recall(&state.memory)?;
+    let session = Session::new(dataset, config)?;
+    let mut trainer = Trainer::new(&session)?;
+    let (mut optimiser, mut state) = session.outset(control)?;
     let until = control
         .benchmark_steps
         .map_or(config.steps, |n| state.step + n);
     #[cfg(feature = "cuda")]
     let ahead = match control.gpu.clone() {
-        Some(gpu) => session.run_on_gpu(&gpu, until, &mut optimiser, &mut state, control)?,
+        Some(gpu) => {
+            let (optimiser, state) = (&mut optimiser, &mut state);
+            let mut seat = [Seat::new(&session, optimiser, state, control, until)?];
+            run_on_gpu(&gpu, &mut seat)?;
+            let [seat] = seat;
+            seat.into_ahead()?
+        }
         None => Ahead::default(),
     };
     #[cfg(not(feature = "cuda"))]
@@ -160,11 +87,58 @@ pub(super) struct Ahead {
     pub stopped: Option<Stop>,
     /// Steps, those of returns included.
     pub taken: u64,
-    /// Seconds they took, and seconds of what came between.
-    pub seconds: [f64; 2],
+    /// Seconds they took.
+    pub seconds: f64,
 }
 
-impl Session<'_> {
+impl<'d> Session<'d> {
+    /// Scales the data and lays out the network.
+    ///
+    /// # Errors
+    /// As [`train`].
+    pub fn new(dataset: &'d Dataset, config: &TrainConfig) -> Result<Self, Error> {
+        config.validate()?;
+        let normalisation = Normalisation::fit(dataset.train(), config.model.scaling)?;
+        let data = TrainingData::new(dataset, &normalisation, &config.model, &config.objective)?;
+        Ok(Self {
+            dataset,
+            config: config.clone(),
+            network: Network::new(&config.model, data.quantities)?,
+            normalisation,
+            data: Arc::new(data),
+        })
+    }
+
+    /// The same with another seed; the data are shared.
+    #[cfg(feature = "cuda")]
+    pub fn with_seed(&self, seed: u64) -> Self {
+        Self {
+            dataset: self.dataset,
+            config: TrainConfig {
+                seed,
+                ..self.config.clone()
+            },
+            network: self.network.clone(),
+            normalisation: self.normalisation.clone(),
+            data: Arc::clone(&self.data),
+        }
+    }
+
+    /// Optimiser and state to begin with, or to go on with.
+    ///
+    /// # Errors
+    /// [`Error::Layers`] and [`Error::Model`] for checkpoints that cannot be read or do not fit.
+    pub fn outset(&self, control: &TrainControl<'_>) -> Result<(Optimiser, State), Error> {
+        let config = &self.config;
+        let mut optimiser = Optimiser::new(&config.optimiser, config.steps, &self.network)?;
+        let state = match &control.checkpoint {
+            Some(path) if control.resume => self.load(path, &optimiser)?,
+            _ => self.begin(&optimiser)?,
+        };
+        optimiser.recall(&state.memory)?;
+        Ok((optimiser, state))
+    }
+
     fn begin(&self, optimiser: &Optimiser) -> Result<State, Error> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.config.seed);
         let params = self
@@ -196,7 +170,11 @@ impl Session<'_> {
         })
     }
 
-    fn run(
+    /// Takes the steps that are left, and settles the result.
+    ///
+    /// # Errors
+    /// As [`train`].
+    pub fn run(
         &self,
         trainer: &mut Trainer,
         optimiser: &mut Optimiser,
@@ -272,7 +250,8 @@ impl Session<'_> {
                 let pause = Instant::now();
                 let rate = optimiser.rate(state.step - 1) * state.progress.rate_factor;
                 state.memory = optimiser.memory();
-                let plateau = self.review(state, rate, per_epoch, control)?;
+                let validation = self.validate(state)?;
+                let plateau = self.record(state, validation, rate, per_epoch, control);
                 let validations = state.step / self.config.validate_every;
                 if control.checkpoint_every > 0
                     && validations.is_multiple_of(control.checkpoint_every)
@@ -298,11 +277,7 @@ impl Session<'_> {
             self.save(path, state)?;
         }
         if state.progress.best_validation.is_none() || self.config.keep == Keep::Last {
-            state.best.clone_from(if state.average.is_empty() {
-                &state.params
-            } else {
-                &state.average
-            });
+            state.best = state.current().to_vec();
             state.progress.best_step = state.step;
             state.progress.best_validation =
                 state.progress.history.last().and_then(|r| r.validation);
@@ -316,7 +291,7 @@ impl Session<'_> {
             steps: state.step,
             seconds: state.progress.seconds,
             steps_per_second: (taken + ahead.taken) as f64
-                / (seconds - aside + ahead.seconds[0]).max(1e-9),
+                / (seconds - aside + ahead.seconds).max(1e-9),
         })
     }
 
@@ -360,28 +335,26 @@ impl Session<'_> {
         optimiser.recall(&state.good.memory)
     }
 
-    /// Validates, records, keeps the best; whether training has come to a standstill.
-    pub(super) fn review(
+    /// Records a review, keeps the best; whether training has come to a standstill.
+    pub(super) fn record(
         &self,
         state: &mut State,
+        validation: Option<f64>,
         rate: f64,
         per_epoch: f64,
         control: &mut TrainControl<'_>,
-    ) -> Result<bool, Error> {
-        let current = if state.average.is_empty() {
-            &state.params
-        } else {
-            &state.average
-        };
-        let validation = self.validate(current, state)?;
-        let (progress, step) = (&mut state.progress, state.step);
+    ) -> bool {
         if let Some(score) = validation
-            && progress.best_validation.is_none_or(|best| score < best)
+            && state
+                .progress
+                .best_validation
+                .is_none_or(|best| score < best)
         {
-            progress.best_validation = Some(score);
-            progress.best_step = step;
-            state.best.clone_from(current);
+            state.best = state.current().to_vec();
+            state.progress.best_validation = Some(score);
+            state.progress.best_step = state.step;
         }
+        let (progress, step) = (&mut state.progress, state.step);
         // At a high rate the score stands still for long and improves once the rate falls: patience counts from then on.
         let optimiser = &self.config.optimiser;
         let settling = optimiser.schedule == RateSchedule::Constant || rate < 0.1 * optimiser.rate;
@@ -417,16 +390,16 @@ impl Session<'_> {
             average: state.average.clone(),
             memory: state.memory.clone(),
         };
-        Ok(self.config.patience > 0 && progress.waited >= self.config.patience)
+        self.config.patience > 0 && progress.waited >= self.config.patience
     }
 
     /// Mean log10 Δr of rollouts on `val`, averaged over species.
-    fn validate(&self, params: &[f32], state: &State) -> Result<Option<f64>, Error> {
+    pub(super) fn validate(&self, state: &State) -> Result<Option<f64>, Error> {
         let val: &Trajectories = self.dataset.val();
         if val.is_empty() {
             return Ok(None);
         }
-        let surrogate = self.surrogate(params.to_vec(), state);
+        let surrogate = self.surrogate(state.current().to_vec(), state);
         let predicted = surrogate.predict(
             val,
             self.dataset.timesteps(),

@@ -21,6 +21,17 @@ pub(super) struct State {
     pub good: Box<Good>,
 }
 
+impl State {
+    /// What is validated and kept: the average where there is one.
+    pub fn current(&self) -> &[f32] {
+        if self.average.is_empty() {
+            &self.params
+        } else {
+            &self.average
+        }
+    }
+}
+
 /// A state that training can return to.
 #[derive(Clone, Debug)]
 pub(super) struct Good {

@@ -1,5 +1,6 @@
 //! `surrogate train --benchmark-steps`: how long a step of the training loop takes, and where those steps lead.
 
+use super::device::Device;
 use crate::error::Error;
 use crate::output::{Outcome, Output};
 use latent_ode::{Dataset, TrainConfig, TrainControl, train::Objective};
@@ -11,6 +12,7 @@ pub fn run(
     dataset: &Dataset,
     config: &TrainConfig,
     steps: u64,
+    device: Device,
     out: Option<&Path>,
     output: &Output,
 ) -> Result<Outcome, Error> {
@@ -22,6 +24,8 @@ pub fn run(
         benchmark_steps: Some(steps),
         ..TrainControl::default()
     };
+    let device = device.choose(&config, output)?;
+    device.give(&mut control);
     let trained = latent_ode::train(dataset, &config, &mut control)?;
     if let Some(out) = out {
         trained.surrogate.write(out)?;
@@ -37,16 +41,20 @@ pub fn run(
             l[0], l[1], l[2], l[3]
         )
     });
+    let place = match device.name() {
+        "cpu" => format!("{} thread(s)", rayon::current_num_threads()),
+        other => other.to_owned(),
+    };
     output.say(&format!(
-        "recipe {}, batch {batch}: {steps} steps, {milliseconds:.4} ms each on {} thread(s){losses}",
-        config.recipe,
-        rayon::current_num_threads()
+        "recipe {}, batch {batch}: {steps} steps, {milliseconds:.4} ms each on {place}{losses}",
+        config.recipe
     ))?;
     Ok(Outcome::done(serde_json::json!({
         "milliseconds_per_step": milliseconds,
         "losses": trained.losses,
         "steps": trained.steps,
         "batch": batch,
+        "device": device.name(),
         "threads": rayon::current_num_threads(),
         "recipe": config.recipe,
         "seed": config.seed,

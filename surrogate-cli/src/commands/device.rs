@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::output::Output;
 use clap::ValueEnum;
+use latent_ode::train::EnsembleControl;
 use latent_ode::{TrainConfig, TrainControl};
 
 /// What computes a training's steps.
@@ -17,27 +18,30 @@ pub enum Device {
     Cuda,
 }
 
+/// The device that was chosen.
+#[derive(Debug, Default)]
+pub struct Chosen {
+    /// `None` for the CPU.
+    #[cfg(feature = "cuda")]
+    gpu: Option<autodiff_ae::cuda::CudaDevice>,
+}
+
 impl Device {
-    /// Names the device to the training and, where it is a GPU or could have been one, to the user.
+    /// Opens the device and names it to the user where it is a GPU or could have been one.
     ///
     /// # Errors
     /// For `cuda` where no GPU can be used.
     #[cfg(feature = "cuda")]
-    pub fn choose(
-        self,
-        config: &TrainConfig,
-        control: &mut TrainControl<'_>,
-        output: &Output,
-    ) -> Result<(), Error> {
+    pub fn choose(self, config: &TrainConfig, output: &Output) -> Result<Chosen, Error> {
         use autodiff_ae::Device as Choice;
         use latent_ode::train::{Method, Objective};
         let (choice, why) = match self {
-            Self::Cpu => return Ok(()),
+            Self::Cpu => return Ok(Chosen::default()),
             Self::Cuda => (Choice::cuda(0).map_err(latent_ode::Error::from)?, None),
             Self::Auto => {
                 let derivatives = matches!(config.objective, Objective::Derivatives(_));
                 if !derivatives || config.optimiser.method != Method::Adam {
-                    return Ok(());
+                    return Ok(Chosen::default());
                 }
                 Choice::auto_explained().map_err(latent_ode::Error::from)?
             }
@@ -45,25 +49,47 @@ impl Device {
         if let Some(why) = why {
             output.note(&format!("training on the CPU: {why}"));
         }
-        if let Choice::Cuda(gpu) = &choice {
-            output.say(&format!("training on {}", choice.describe()))?;
-            control.gpu = Some(gpu.clone());
-        }
-        Ok(())
+        let Choice::Cuda(gpu) = &choice else {
+            return Ok(Chosen::default());
+        };
+        output.say(&format!("training on {}", choice.describe()))?;
+        Ok(Chosen {
+            gpu: Some(gpu.clone()),
+        })
     }
 
     /// As with the feature `cuda`: without it there is the CPU alone.
     #[cfg(not(feature = "cuda"))]
-    pub fn choose(
-        self,
-        _: &TrainConfig,
-        _: &mut TrainControl<'_>,
-        _: &Output,
-    ) -> Result<(), Error> {
+    pub fn choose(self, _: &TrainConfig, _: &Output) -> Result<Chosen, Error> {
         if self == Self::Cuda {
             let text = "--device cuda: this program was built without the feature `cuda`";
             return Err(Error::Usage(text.into()));
         }
-        Ok(())
+        Ok(Chosen::default())
+    }
+}
+
+impl Chosen {
+    /// Hands the device to a training.
+    #[cfg_attr(not(feature = "cuda"), expect(unused_variables))]
+    pub fn give(&self, control: &mut TrainControl<'_>) {
+        #[cfg(feature = "cuda")]
+        control.gpu.clone_from(&self.gpu);
+    }
+
+    /// Hands the device to the trainings of an ensemble.
+    #[cfg_attr(not(feature = "cuda"), expect(unused_variables))]
+    pub fn give_all(&self, control: &mut EnsembleControl<'_>) {
+        #[cfg(feature = "cuda")]
+        control.gpu.clone_from(&self.gpu);
+    }
+
+    /// The device as `--device` spells it.
+    pub fn name(&self) -> &'static str {
+        #[cfg(feature = "cuda")]
+        if self.gpu.is_some() {
+            return "cuda";
+        }
+        "cpu"
     }
 }

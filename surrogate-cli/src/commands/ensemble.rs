@@ -1,6 +1,6 @@
 //! `surrogate train --ensemble K`: several seeds at once, the best on validation kept, the spread of all printed.
 
-use super::train::CHECKPOINT_EVERY;
+use super::{device::Device, train::CHECKPOINT_EVERY};
 use crate::error::Error;
 use crate::output::{Outcome, Output};
 use crate::{interrupt, progress};
@@ -8,12 +8,14 @@ use latent_ode::train::{EnsembleControl, train_ensemble};
 use latent_ode::{Dataset, TrainConfig};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 /// Trains the seeds from the configuration's on, writes the best to `out`.
 pub fn run(
     dataset: &Dataset,
     config: &TrainConfig,
     members: u64,
+    device: Device,
     out: &Path,
     resume: bool,
     output: &Output,
@@ -38,24 +40,25 @@ pub fn run(
     let bar = progress::bar(output, config.steps * members, "training");
     let steps: Vec<AtomicU64> = seeds.iter().map(|_| AtomicU64::new(0)).collect();
     let progress = |position: usize, done: u64| {
-        steps[position].store(done, Ordering::Relaxed);
-        // Drawing more often than a person can read costs steps.
-        if done.is_multiple_of(64) {
+        let before = steps[position].swap(done, Ordering::Relaxed);
+        // Drawing more often than a person can read costs steps; a GPU reports many at once.
+        if done.is_multiple_of(64) || done.abs_diff(before) > 1 {
             bar.set_position(steps.iter().map(|s| s.load(Ordering::Relaxed)).sum());
         }
     };
-    let ensemble = train_ensemble(
-        dataset,
-        config,
-        &seeds,
-        &EnsembleControl {
-            progress: Some(&progress),
-            cancel: Some(interrupt::flag()),
-            member: Some(&member),
-            checkpoint_every: CHECKPOINT_EVERY,
-            resume,
-        },
-    )?;
+    let mut control = EnsembleControl {
+        progress: Some(&progress),
+        cancel: Some(interrupt::flag()),
+        member: Some(&member),
+        checkpoint_every: CHECKPOINT_EVERY,
+        resume,
+        ..EnsembleControl::default()
+    };
+    let device = device.choose(config, output)?;
+    device.give_all(&mut control);
+    let started = Instant::now();
+    let ensemble = train_ensemble(dataset, config, &seeds, &control)?;
+    let seconds = started.elapsed().as_secs_f64();
     bar.finish_and_clear();
     if ensemble.members.iter().any(|m| m.cancelled) {
         return Err(Error::Interrupted(
@@ -112,6 +115,8 @@ pub fn run(
             "best_validation": best.score(),
             "spread": ensemble.spread,
             "members": rows,
+            "seconds": seconds,
+            "device": device.name(),
         }),
         partial: failed > 0,
     })

@@ -35,7 +35,7 @@ pub struct Train {
     /// Time so many steps of the training loop and stop where `--max-steps` of as many stops; writes a model only with --out.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["resume", "ensemble", "steps"])]
     pub benchmark_steps: Option<u64>,
-    /// Train so many seeds at once, from --seed on, one a thread, and keep the best on validation.
+    /// Train so many seeds at once, from --seed on, one a thread or all on a GPU, and keep the best on validation.
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
     pub ensemble: Option<u64>,
     /// Go on from the checkpoint that an interrupted training with the same options left beside --out.
@@ -53,16 +53,13 @@ pub fn run(args: &Train, output: &Output) -> Result<Outcome, Error> {
     if let Some(out) = &args.out {
         folder::check_target(out)?;
     }
-    if args.training.device == Device::Cuda && (args.benchmark_steps.or(args.ensemble)).is_some() {
-        let text = "--device cuda: --benchmark-steps and --ensemble run on the CPU";
-        return Err(Error::Usage(text.into()));
-    }
     let dataset = Dataset::read(&args.data)?;
     if let Some(steps) = args.benchmark_steps {
         return benchmark::run(
             &dataset,
             &config.training,
             steps,
+            args.training.device,
             args.out.as_deref(),
             output,
         );
@@ -76,6 +73,7 @@ pub fn run(args: &Train, output: &Output) -> Result<Outcome, Error> {
             &dataset,
             &config.training,
             members,
+            args.training.device,
             out,
             args.resume,
             output,
@@ -164,10 +162,12 @@ pub fn train(
     how_to_go_on: impl FnOnce() -> String,
 ) -> Result<Trained, Error> {
     let bar = progress::bar(output, config.steps, "training");
+    let mut drawn = 0;
     let mut step = |done: u64, _of: u64| {
-        // Drawing more often than a person can read costs steps.
-        if done.is_multiple_of(32) {
+        // Drawing more often than a person can read costs steps; a GPU reports many at once.
+        if done.is_multiple_of(32) || done.abs_diff(drawn) >= 32 {
             bar.set_position(done);
+            drawn = done;
         }
     };
     let mut report = |record: &Record| {
@@ -186,7 +186,7 @@ pub fn train(
         resume,
         ..TrainControl::default()
     };
-    device.choose(config, &mut control, output)?;
+    device.choose(config, output)?.give(&mut control);
     let trained = latent_ode::train(dataset, config, &mut control)?;
     bar.finish_and_clear();
     if trained.stopped == Stop::Cancelled {
