@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks and figures for a machine with an NVIDIA GPU: the device's tests against the CPU, then the first method's whole training
-# and layers of width 512. Prints device, commands and figures, and keeps them in gpu-figures.txt.
+# (as library and from the command line) and layers of width 512. Prints device, commands and figures, and keeps them in gpu-figures.txt.
 #
 #   benches/gpu.sh [CUDA_VERSION]     as cudarc names it, e.g. 12090 or 13000; without it that of nvcc on the path
 #
@@ -21,4 +21,15 @@ run() {
     run nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm --format=csv
     run cargo test --release -p autodiff-ae --features "$features" --test cuda -- --nocapture
     run cargo run --release -p autodiff-ae --features "$features" --example gpu_bench
+    # The paper's training from the command line: one model, then 128 seeds with ten validations each.
+    if [ -n "${1:-}" ]; then export CUDARC_CUDA_VERSION=$1; fi
+    run cargo build --release -p surrogate-cli --features cuda
+    folder=$(mktemp -d)
+    trap 'rm -r "$folder"' EXIT
+    surrogate=target/release/surrogate
+    run $surrogate generate --models 550 --distribution grassi --out "$folder/d.h5"
+    printf '[training]\nrecipe = "paper"\nvalidate_every = 15620\n' >"$folder/rare.toml"
+    common=(--data "$folder/d.h5" --batch 32 --device cuda --json)
+    run $surrogate train --recipe paper "${common[@]}" --benchmark-steps 156200
+    run $surrogate train --config "$folder/rare.toml" "${common[@]}" --max-steps 156200 --ensemble 128 --out "$folder/best.safetensors"
 } 2>&1 | tee "$out"
