@@ -52,7 +52,8 @@ pub fn run(
         member: Some(&member),
         checkpoint_every: CHECKPOINT_EVERY,
         resume,
-        ..EnsembleControl::default()
+        #[cfg(feature = "cuda")]
+        gpu: None,
     };
     let device = device.choose(config, output)?;
     device.give_all(&mut control);
