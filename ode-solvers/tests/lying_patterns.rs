@@ -265,12 +265,13 @@ proptest! {
         prop_assert_eq!(honest.undeclared_dependence(t, &y), None);
         let central = ColouredDifferences::new(&system, system.pattern.clone()).central();
         prop_assert_eq!(central.undeclared_dependence(t, &y), None);
-        // Of the entries off the diagonal whose term is a good part of its row, one is left out.
+        // Of the entries off the diagonal whose term is a good part of its row, one is left out. (Of terms between a hundredth and a tenth
+        // one in some ten thousand escapes: one probe may cancel.)
         let term = |(i, j, a): (usize, usize, f64)| (i, (a * y[j] * (1.0 + y[j])).abs());
         let mut gross: Vec<f64> = system.kinks.iter().map(|&(b, k)| b.abs() * (y[k] + 1.0 / 3.0)).collect();
         system.entries().map(term).for_each(|(i, size)| gross[i] += size);
         let telling: Vec<_> = system.entries()
-            .filter(|&e| e.0 != e.1 && term(e).1 > 1e-2 * gross[e.0] && term(e).1 > 1e-8)
+            .filter(|&e| e.0 != e.1 && term(e).1 > 0.1 * gross[e.0] && term(e).1 > 1e-8)
             .collect();
         if let Some(&(row, column, _)) = telling.get((next() * telling.len() as f64) as usize) {
             let left: Vec<_> = system.entries().map(|e| (e.0, e.1)).filter(|&e| e != (row, column)).collect();
