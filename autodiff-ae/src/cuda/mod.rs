@@ -6,6 +6,7 @@
 
 mod blas;
 mod compile;
+pub mod dense;
 mod device;
 mod ensemble;
 mod launch;

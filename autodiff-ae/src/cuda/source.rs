@@ -3,7 +3,7 @@
 use crate::{Activation, Autoencoder, Error, LatentDynamics, Scalar};
 use std::fmt::Write;
 
-const PRELUDE: &str = include_str!("../../kernels/prelude.cuh");
+pub(super) const PRELUDE: &str = include_str!("../../kernels/prelude.cuh");
 
 /// What a kernel is specialised for.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl Problem {
             dynamics: dynamics.cuda_source().ok_or(Error::NoCudaSource)?,
             dynamics_len: dynamics.param_len(),
             conditions: dynamics.condition_dim(),
-            real: if T::DTYPE == "F64" { "double" } else { "float" },
+            real: real_name::<T>(),
             real_bytes: size_of::<T>(),
         })
     }
@@ -64,6 +64,11 @@ impl Problem {
         text.push_str(&self.dynamics);
         text
     }
+}
+
+/// A number's type in the kernels.
+pub(crate) fn real_name<T: Scalar>() -> &'static str {
+    if T::DTYPE == "F64" { "double" } else { "float" }
 }
 
 /// The number of an activation in the kernels.

@@ -6,7 +6,7 @@ use autodiff_ae::cuda::*;
 use autodiff_ae::*;
 
 /// f32 against f32 on another device differs by rounding alone, f64 likewise.
-fn tolerance<T: Scalar>() -> f64 {
+pub fn tolerance<T: Scalar>() -> f64 {
     if T::DTYPE == "F64" { 1e-10 } else { 1e-4 }
 }
 
@@ -22,7 +22,7 @@ fn distance<T: Scalar>(a: &[T], b: &[T]) -> f64 {
         / largest
 }
 
-fn close<T: Scalar>(what: &str, a: &[T], b: &[T], most: f64) {
+pub fn close<T: Scalar>(what: &str, a: &[T], b: &[T], most: f64) {
     let d = distance(a, b);
     assert!(d <= most, "{what}: {d:e} apart, at most {most:e}");
 }
@@ -40,7 +40,7 @@ fn losses_close(what: &str, a: &LossValues, b: &LossValues, most: f64) {
 }
 
 /// FNV-1a of bits: equal results print equal lines.
-fn bits<T: Scalar>(values: &[T]) -> u64 {
+pub fn bits<T: Scalar>(values: &[T]) -> u64 {
     let step = |h: u64, v: &T| (h ^ v.f64().to_bits()).wrapping_mul(0x100_0000_01b3);
     values.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }
@@ -61,6 +61,7 @@ pub fn all(device: &CudaDevice) {
     refusals(device);
     cache(device);
     super::ensemble::all(device);
+    super::dense::all(device);
 }
 
 /// Losses of a table and the gradient of a batch. With β₁ = β₂ = 0 the first moment after a step is the gradient.

@@ -6,11 +6,13 @@
 mod checks;
 #[path = "../common/mod.rs"]
 mod common;
+mod dense;
 mod ensemble;
 mod host;
 mod problem;
 
 use autodiff_ae::Error;
+use autodiff_ae::cuda::dense::CudaDense;
 use autodiff_ae::cuda::{CudaDevice, compile, kernel_sources, nvrtc_version};
 use problem::{Problem, problems};
 
@@ -55,6 +57,21 @@ fn every_kernel_compiles_under_nvrtc() {
                 assert!(code.image.len() > 1000 && !code.cached, "{name}");
                 compiled += 1;
             }
+        }
+    }
+    // Of the dense networks the widest, with as much in shared memory as fits, and for the last target in double precision and two in
+    // one source.
+    let wide = &dense::networks()[1].1;
+    for (capability, shared) in TARGETS {
+        let mut sources = vec![("dense_pass", CudaDense::<f32>::source(wide, shared))];
+        if capability == (9, 0) {
+            sources.push(("dense_pass", CudaDense::<f64>::source(wide, shared)));
+            sources.push(("two_in_one", dense::two_in_one::<f32>()));
+        }
+        for (name, source) in sources {
+            let code = compile(name, &source, capability, None).unwrap();
+            assert!(code.image.len() > 1000 && !code.cached, "{name}");
+            compiled += 1;
         }
     }
     eprintln!("{compiled} kernels compiled");
@@ -107,14 +124,22 @@ fn the_device_on_the_host_agrees_with_the_cpu() {
     };
     let full = libraries.run("all", 1, None);
     assert!(full.lines().count() >= 10, "{full}");
+    let of = |what: &str| {
+        let lines = full.lines().filter(|l| l.starts_with(what));
+        lines.fold(String::new(), |all, line| all + line + "\n")
+    };
     for seed in [2, 3] {
         assert_eq!(
             libraries.run("training", seed, None),
-            full.lines()
-                .filter(|l| l.starts_with("training"))
-                .fold(String::new(), |a, l| a + l + "\n"),
+            of("training"),
             "the result depends on the order of the threads"
         );
+    }
+    // Dense networks with everything in global memory, and with some of it, under other orders of the threads.
+    for (seed, bytes) in [(2, 1 << 10), (3, 30 << 10)] {
+        let dense = libraries.run("dense", seed, Some(bytes));
+        assert_eq!(dense, of("dense"), "{bytes} bytes of shared memory");
+        assert_eq!(dense.lines().count(), 8);
     }
     // So little shared memory that ensembles go the wide way.
     libraries.run("ensemble", 1, Some(1 << 10));
@@ -137,6 +162,7 @@ fn in_a_process_of_its_own() {
     match which.as_str() {
         "training" => checks::training(&device),
         "ensemble" => ensemble::all(&device),
+        "dense" => dense::all(&device),
         "small" => checks::small(&device),
         _ => checks::all(&device),
     }
