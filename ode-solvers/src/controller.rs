@@ -96,6 +96,21 @@ impl<T: Scalar> Controller<T> {
         Ok(())
     }
 
+    /// What the loop computes steps from under this controller, for a method whose estimate is of order h^`order`, as numbers: for loops on other
+    /// machines that are to take the same steps.
+    pub fn numbers(&self, order: usize) -> ControlNumbers {
+        let rule = self.for_order(order);
+        ControlNumbers {
+            gains: [rule.alpha, rule.beta, rule.gamma].map(Scalar::as_f64),
+            safety: rule.safety.as_f64(),
+            least_after_rejected: rule.min_factor.as_f64(),
+            least_after_accepted: rule.min_after_accepted.as_f64(),
+            most: rule.max_factor.as_f64(),
+            worst_share: SHARE,
+            most_not_finite: crate::engine::MOST_NOT_FINITE,
+        }
+    }
+
     /// The rule for a method whose estimate is of order h^`order`.
     pub(crate) fn for_order(&self, order: usize) -> Control<T> {
         let [p, i, d] = self.gains.map(|gain| gain / T::of(order as f64));
@@ -111,6 +126,29 @@ impl<T: Scalar> Controller<T> {
             grows_after_rejection: true,
         }
     }
+}
+
+/// Step control in numbers, see [`Controller::numbers`].
+///
+/// After an accepted step of error e the step grows by `safety` · 2^(`gains[1]` p₁ − `gains[0]` log₂ e − `gains[2]` p₂), p₁ and p₂ the log₂ of the two
+/// errors before (0 at first), e at least 1e-10, held between `least_after_accepted` and `most`; after a rejection by `safety` e^(−1/order) between
+/// `least_after_rejected` and 0.9; after an attempt that is not finite by 0.1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ControlNumbers {
+    /// Exponents of the error of the step just accepted and of the two before, already divided by the order.
+    pub gains: [f64; 3],
+    /// Safety factor.
+    pub safety: f64,
+    /// Smallest factor after a rejection.
+    pub least_after_rejected: f64,
+    /// Smallest factor after an accepted step.
+    pub least_after_accepted: f64,
+    /// Largest factor.
+    pub most: f64,
+    /// In the error norm, the worst component weighs as one of at most so many.
+    pub worst_share: f64,
+    /// Attempts in a row that may end in not-a-number before a solve is given up.
+    pub most_not_finite: u32,
 }
 
 /// The rule in force: a method's own (proportional-integral; Gustafsson; Hairer & Wanner, Solving ODEs II, IV.2), or the user's [`Controller`].

@@ -33,7 +33,7 @@ mod undeclared;
 
 pub use adjoint::{LaneTimes, Outcome, Rollout};
 pub use batch::{BatchResults, Watch, solve_batch, solve_lanes};
-pub use controller::Controller;
+pub use controller::{ControlNumbers, Controller};
 pub use dense::DenseOutput;
 pub use differences::ColouredDifferences;
 pub use error::SolveError;

@@ -6,7 +6,7 @@ use crate::methods::Stepper;
 use crate::{LaneSystem, Options, Scalar, Stop};
 
 /// Attempts in a row that may end in not-a-number before a solve gives up; each shrinks the step tenfold.
-const MOST_NOT_FINITE: u32 = 40;
+pub(crate) const MOST_NOT_FINITE: u32 = 40;
 
 impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
     /// Accepts or rejects in every lane; outputs, new states, new steps, refills.

@@ -17,6 +17,7 @@ use crate::{LaneSystem, Options, Scalar, SolveError};
 
 pub(crate) use client::{Client, Failure, Start};
 use events::Events;
+pub(crate) use judge::MOST_NOT_FINITE;
 use lane::Lane;
 
 /// The loop's memory, reused from solve to solve.

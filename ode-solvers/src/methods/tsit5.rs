@@ -14,6 +14,22 @@ use crate::{LaneSystem, Scalar, SolveError, Statistics};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tsit5;
 
+/// The table of the method, for loops on other machines (a GPU); [`crate::Controller::numbers`] has the rest.
+impl Tsit5 {
+    /// Nodes of the seven stages.
+    pub const NODES: [f64; 7] = C;
+    /// Weights of earlier slopes, over h, in the state of each stage; row 6 is the step itself.
+    pub const WEIGHTS: [[f64; 6]; 7] = A;
+    /// Weights of the slopes, over h, in the error estimate.
+    pub const ERROR: [f64; 7] = ERROR;
+    /// Row j: coefficients of θ, θ², θ³, θ⁴ in the weight of slope j, over h, in the state at t + θ h.
+    pub const INTERPOLANT: [[f64; 4]; 7] = INTERPOLANT;
+    /// Power of h in the error estimate.
+    pub const ORDER: usize = ORDER;
+}
+
+/// Power of h in the error estimate.
+const ORDER: usize = 5;
 /// Nodes.
 pub(crate) const C: [f64; 7] = [0.0, 0.161, 0.327, 0.9, 0.9800255409045097, 1.0, 1.0];
 /// Stage weights; row 7 is the step itself.
@@ -176,7 +192,7 @@ macro_rules! stage {
 impl<T: Scalar, S: LaneSystem<T, W>, const W: usize> Stepper<T, S, W> for Tsit5Stepper<T, W> {
     fn control(&self) -> Control<T> {
         // PI gains of Hairer, Nørsett & Wanner (1993), II.4: α = 0.7/5, β = 0.4/5.
-        Control::new(5, 0.7, 0.4, 0.9, 0.2, 10.0)
+        Control::new(ORDER, 0.7, 0.4, 0.9, 0.2, 10.0)
     }
 
     fn prepare(&mut self, system: &mut S) -> Result<(), SolveError> {
