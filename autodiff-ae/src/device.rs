@@ -10,6 +10,7 @@ pub trait DeviceNumber: cudarc::driver::DeviceRepr + cudarc::driver::ValidAsZero
 #[cfg(not(feature = "cuda"))]
 pub trait DeviceNumber {}
 impl DeviceNumber for f32 {}
+impl DeviceNumber for i32 {}
 impl DeviceNumber for f64 {}
 
 /// What computes. Choose one explicitly, or let [`Device::auto`] take the best there is.

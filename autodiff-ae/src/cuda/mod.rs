@@ -15,6 +15,7 @@ mod library;
 mod measure;
 mod options;
 mod persistent;
+mod program;
 mod source;
 mod state;
 mod trainer;
@@ -25,6 +26,7 @@ pub use device::CudaDevice;
 pub use ensemble::train_ensemble;
 pub use measure::product_gflops;
 pub use options::{CudaOptions, CudaPath, MemberReport, Order, Products, StepRate};
+pub use program::{Argument, Buffer, Program};
 pub use state::{CudaMember, CudaTable};
 pub use trainer::CudaTrainer;
 
