@@ -62,6 +62,7 @@ pub fn all(device: &CudaDevice) {
     cache(device);
     super::ensemble::all(device);
     super::dense::all(device);
+    super::regression::all(device);
 }
 
 /// Losses of a table and the gradient of a batch. With β₁ = β₂ = 0 the first moment after a step is the gradient.

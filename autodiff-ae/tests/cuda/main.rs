@@ -10,9 +10,10 @@ mod dense;
 mod ensemble;
 mod host;
 mod problem;
+mod regression;
 
 use autodiff_ae::Error;
-use autodiff_ae::cuda::dense::CudaDense;
+use autodiff_ae::cuda::dense::{CudaDense, DensePenalty};
 use autodiff_ae::cuda::{CudaDevice, compile, kernel_sources, nvrtc_version};
 use problem::{Problem, problems};
 
@@ -59,14 +60,17 @@ fn every_kernel_compiles_under_nvrtc() {
             }
         }
     }
-    // Of the dense networks the widest, with as much in shared memory as fits, and for the last target in double precision and two in
-    // one source.
+    // Of the dense networks the widest, with as much in shared memory as fits; for the last target also in double precision, two in one
+    // source, and a regression.
     let wide = &dense::networks()[1].1;
     for (capability, shared) in TARGETS {
         let mut sources = vec![("dense_pass", CudaDense::<f32>::source(wide, shared))];
         if capability == (9, 0) {
             sources.push(("dense_pass", CudaDense::<f64>::source(wide, shared)));
             sources.push(("two_in_one", dense::two_in_one::<f32>()));
+            let residual = &dense::networks()[0].1;
+            let regression = regression::regression::<f32>(residual, DensePenalty::Absolute);
+            sources.push(("regression", regression.source(shared)));
         }
         for (name, source) in sources {
             let code = compile(name, &source, capability, None).unwrap();
@@ -138,8 +142,9 @@ fn the_device_on_the_host_agrees_with_the_cpu() {
     // Dense networks with everything in global memory, and with some of it, under other orders of the threads.
     for (seed, bytes) in [(2, 1 << 10), (3, 30 << 10)] {
         let dense = libraries.run("dense", seed, Some(bytes));
-        assert_eq!(dense, of("dense"), "{bytes} bytes of shared memory");
-        assert_eq!(dense.lines().count(), 8);
+        let expected = of("dense") + &of("regression");
+        assert_eq!(dense, expected, "{bytes} bytes of shared memory");
+        assert_eq!(dense.lines().count(), 10);
     }
     // So little shared memory that ensembles go the wide way.
     libraries.run("ensemble", 1, Some(1 << 10));
@@ -162,7 +167,10 @@ fn in_a_process_of_its_own() {
     match which.as_str() {
         "training" => checks::training(&device),
         "ensemble" => ensemble::all(&device),
-        "dense" => dense::all(&device),
+        "dense" => {
+            dense::all(&device);
+            regression::all(&device);
+        }
         "small" => checks::small(&device),
         _ => checks::all(&device),
     }

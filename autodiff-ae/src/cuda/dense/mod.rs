@@ -2,9 +2,11 @@
 //! that hold several networks. [`CudaDense`] runs one on a whole batch.
 
 mod pass;
+mod regression;
 mod room;
 
 pub use pass::{CudaDense, DenseProduct};
+pub use regression::{CudaPoints, CudaRegression, DensePenalty, DenseRegression};
 pub use room::Room;
 
 use super::source::{PRELUDE, activation_number, real_name};

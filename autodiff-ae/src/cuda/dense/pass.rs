@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 
 const PASS: &str = include_str!("../../../kernels/dense_pass.cu");
 const PRODUCT: &str = "pass_product";
-const REDUCE: &str = "dense_reduce";
+pub(super) const REDUCE: &str = "dense_reduce";
 
 /// One network on the device.
 pub struct CudaDense<T> {
@@ -208,7 +208,7 @@ impl<T: Scalar> CudaDense<T> {
 }
 
 /// Adds what `parts` blocks each left of the gradients of `networks` networks of `len` parameters.
-fn reduce<T>(
+pub(super) fn reduce<T>(
     kernels: &Kernels,
     partial: &CudaSlice<T>,
     sums: &CudaSlice<T>,
