@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks and figures for a machine with an NVIDIA GPU: the device's tests against the CPU, then the first method's whole training
-# (as library and from the command line) and layers of width 512. Prints device, commands and figures, and keeps them in gpu-figures.txt.
+# (as library and from the command line), layers of width 512, and a surrogate of lines of sight. Prints device, commands and figures, and keeps them in gpu-figures.txt.
 #
 #   benches/gpu.sh [CUDA_VERSION]     as cudarc names it, e.g. 12090 or 13000; without it that of nvcc on the path
 #
@@ -23,6 +23,7 @@ run() {
     run cargo run --release -p autodiff-ae --features "$features" --example gpu_bench
     # The paper's training from the command line: one model, then 128 seeds with ten validations each.
     if [ -n "${1:-}" ]; then export CUDARC_CUDA_VERSION=$1; fi
+    run cargo test --release -p latent-ode --features cuda --test gpu -- --nocapture
     run cargo build --release -p surrogate-cli --features cuda
     folder=$(mktemp -d)
     trap 'rm -r "$folder"' EXIT
@@ -32,4 +33,13 @@ run() {
     common=(--data "$folder/d.h5" --batch 32 --device cuda --json)
     run $surrogate train --recipe paper "${common[@]}" --benchmark-steps 156200
     run $surrogate train --config "$folder/rare.toml" "${common[@]}" --max-steps 156200 --ensemble 128 --out "$folder/best.safetensors"
+    # A surrogate of lines of sight, on the GPU and on one core: `training_seconds` of its candidate.
+    grid=../shared/data/pdr/v1_sample.h5
+    if [ -e "$grid" ]; then
+        for device in cuda cpu; do
+            run $surrogate pdr train --data "$grid" --family pointwise --threads 1 --device $device --out "$folder/$device" --json
+        done
+    else
+        echo "SKIPPED: $grid is not there to train a surrogate of lines of sight on"
+    fi
 } 2>&1 | tee "$out"

@@ -1,9 +1,11 @@
-//! Training on derivatives on a CUDA device follows the CPU's: on a GPU where there is one, else on the CUDA device on the host.
+//! Trainings on a CUDA device follow the CPU's: on a GPU where there is one, else on the CUDA device on the host.
 #![cfg(feature = "cuda")]
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../autodiff-ae/tests/cuda/host.rs"]
 mod host;
+#[path = "gpu/rays.rs"]
+mod rays;
 
 use autodiff_ae::cuda::CudaDevice;
 use latent_ode::train::{EnsembleControl, train_ensemble};
@@ -159,23 +161,35 @@ fn ensemble(device: &CudaDevice) {
     assert!(matches!(rollout, Err(Error::Option { name: "device", .. })));
 }
 
-#[test]
-fn training_on_derivatives_follows_the_cpu() {
+/// Runs checks on a GPU where there is one, else those of that name on the device on the host, which leave so many results.
+fn on_a_device(which: &str, checks: fn(&CudaDevice), results: usize) {
     match CudaDevice::open(0) {
-        Ok(device) => return compare(&device),
+        Ok(device) => return checks(&device),
         Err(e) => eprintln!("no GPU ({e}): on the CUDA device on the host"),
     }
     match host::Libraries::build() {
-        Some(libraries) => assert_eq!(libraries.run("all", 1, None).lines().count(), 1),
+        Some(libraries) => assert_eq!(libraries.run(which, 1, None).lines().count(), results),
         None => eprintln!("SKIPPED: no C++ compiler to build the CUDA device on the host"),
     }
 }
 
-/// What the test above starts; alone it does nothing.
 #[test]
-#[ignore = "started by training_on_derivatives_follows_the_cpu"]
+fn training_on_derivatives_follows_the_cpu() {
+    on_a_device("derivatives", compare, 1);
+}
+
+#[test]
+fn training_on_points_of_rays_and_on_cells_follows_the_cpu() {
+    on_a_device("rays", rays::all, 3);
+}
+
+/// What the tests above start; alone it does nothing.
+#[test]
+#[ignore = "started by the tests above"]
 fn in_a_process_of_its_own() {
-    if std::env::var(host::WHICH).is_ok() {
-        compare(&CudaDevice::open(0).unwrap());
+    match std::env::var(host::WHICH).as_deref() {
+        Ok("rays") => rays::all(&CudaDevice::open(0).unwrap()),
+        Ok(_) => compare(&CudaDevice::open(0).unwrap()),
+        Err(_) => {}
     }
 }

@@ -30,6 +30,11 @@ impl Family {
             Self::Node => "node",
         }
     }
+
+    /// Whether a GPU can train it (feature `cuda`).
+    pub fn runs_on_gpu(self) -> bool {
+        matches!(self, Self::Pointwise | Self::Cell)
+    }
 }
 
 /// What a surrogate is given along the ray.

@@ -21,7 +21,7 @@ pub struct RayTrained {
 /// Trains on series along rays; `data` names them in the model's file.
 ///
 /// # Errors
-/// [`Error::Option`] for a configuration out of range or of the family `cell`, [`Error::Empty`] for too few series,
+/// [`Error::Option`] for a configuration out of range, of the family `cell`, or that the control's GPU is not for; [`Error::Empty`] for too few series,
 /// [`Error::MissingQuantity`], what reading the source runs into, [`Error::Cancelled`], and [`Error::Layers`] from the trainer.
 pub fn train_on_rays(
     source: &dyn SeriesSource,
@@ -30,6 +30,8 @@ pub fn train_on_rays(
     control: &mut RayControl<'_>,
 ) -> Result<RayTrained, Error> {
     config.validate()?;
+    #[cfg(feature = "cuda")]
+    control.check_gpu(config.family)?;
     let split = config.split.split(source.len())?;
     match config.family {
         Family::Pointwise => {

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::output::Output;
 use clap::ValueEnum;
+use latent_ode::rays::{Family, RayControl};
 use latent_ode::train::EnsembleControl;
 use latent_ode::{TrainConfig, TrainControl};
 
@@ -14,12 +15,12 @@ pub enum Device {
     Auto,
     /// The CPU.
     Cpu,
-    /// The first GPU (recipe paper, in a build with the feature cuda).
+    /// The first GPU, in a build with the feature cuda (recipe paper; of `pdr train` the families pointwise and cell).
     Cuda,
 }
 
 /// The device that was chosen.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Chosen {
     /// `None` for the CPU.
     #[cfg(feature = "cuda")]
@@ -27,24 +28,51 @@ pub struct Chosen {
 }
 
 impl Device {
-    /// Opens the device and names it to the user where it is a GPU or could have been one.
+    /// Opens the device for a training from data and names it to the user where it is a GPU or could have been one.
     ///
     /// # Errors
     /// For `cuda` where no GPU can be used.
-    #[cfg(feature = "cuda")]
     pub fn choose(self, config: &TrainConfig, output: &Output) -> Result<Chosen, Error> {
-        use autodiff_ae::Device as Choice;
         use latent_ode::train::{Method, Objective};
+        let derivatives = matches!(config.objective, Objective::Derivatives(_));
+        self.open(
+            derivatives && config.optimiser.method == Method::Adam,
+            output,
+        )
+    }
+
+    /// As [`Device::choose`] for a training of a ray surrogate; `alone`: it is not one of several families to choose from, of which
+    /// those that no GPU is for take the CPU.
+    ///
+    /// # Errors
+    /// For `cuda` where no GPU can be used, or with a family that it is not for.
+    pub fn choose_for_rays(
+        self,
+        family: Family,
+        alone: bool,
+        output: &Output,
+    ) -> Result<Chosen, Error> {
+        let able = family.runs_on_gpu();
+        if self == Self::Cuda && !able {
+            let text = format!("the family `{}` is trained on the CPU", family.name());
+            if alone {
+                return Err(Error::Usage(format!("--device cuda: {text}")));
+            }
+            output.note(&text);
+            return Ok(Chosen::default());
+        }
+        self.open(able, output)
+    }
+
+    /// Opens the device; `able`: a GPU can take this training.
+    #[cfg(feature = "cuda")]
+    fn open(self, able: bool, output: &Output) -> Result<Chosen, Error> {
+        use autodiff_ae::Device as Choice;
         let (choice, why) = match self {
             Self::Cpu => return Ok(Chosen::default()),
             Self::Cuda => (Choice::cuda(0).map_err(latent_ode::Error::from)?, None),
-            Self::Auto => {
-                let derivatives = matches!(config.objective, Objective::Derivatives(_));
-                if !derivatives || config.optimiser.method != Method::Adam {
-                    return Ok(Chosen::default());
-                }
-                Choice::auto_explained().map_err(latent_ode::Error::from)?
-            }
+            Self::Auto if !able => return Ok(Chosen::default()),
+            Self::Auto => Choice::auto_explained().map_err(latent_ode::Error::from)?,
         };
         if let Some(why) = why {
             output.note(&format!("training on the CPU: {why}"));
@@ -60,7 +88,7 @@ impl Device {
 
     /// As with the feature `cuda`: without it there is the CPU alone.
     #[cfg(not(feature = "cuda"))]
-    pub fn choose(self, _: &TrainConfig, _: &Output) -> Result<Chosen, Error> {
+    fn open(self, _: bool, _: &Output) -> Result<Chosen, Error> {
         if self == Self::Cuda {
             let text = "--device cuda: this program was built without the feature `cuda`";
             return Err(Error::Usage(text.into()));
@@ -80,6 +108,13 @@ impl Chosen {
     /// Hands the device to the trainings of an ensemble.
     #[cfg_attr(not(feature = "cuda"), expect(unused_variables))]
     pub fn give_all(&self, control: &mut EnsembleControl<'_>) {
+        #[cfg(feature = "cuda")]
+        control.gpu.clone_from(&self.gpu);
+    }
+
+    /// Hands the device to a training of a ray surrogate.
+    #[cfg_attr(not(feature = "cuda"), expect(unused_variables))]
+    pub fn give_to_rays(&self, control: &mut RayControl<'_>) {
         #[cfg(feature = "cuda")]
         control.gpu.clone_from(&self.gpu);
     }

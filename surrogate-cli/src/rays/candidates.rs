@@ -173,18 +173,20 @@ fn set_length(config: &mut RayConfig, epochs: u64, seconds: f64) {
     point.max_seconds = seconds;
 }
 
-/// Sets a candidate's passes over the data so that it takes so many seconds, by timing one pass; a multiple of the default at most.
+/// Sets a candidate's passes over the data so that it takes so many seconds, by timing one pass under a control that asks for nothing
+/// but a device; a multiple of the default at most.
 pub fn fit_to(
     candidate: &mut Candidate,
     seconds: f64,
     data: &Data,
     label: &str,
+    control: &mut RayControl<'_>,
 ) -> Result<(), Error> {
     let mut trial = candidate.config.clone();
     trial.pointwise.reviews = 1;
     trial.cell.reviews = 1;
     set_length(&mut trial, 1, 0.0);
-    let trained = train(data, label, &trial, &mut RayControl::default())?;
+    let trained = train(data, label, &trial, control)?;
     let most = (epochs(&candidate.config) as f64 * LONGEST).ceil();
     // A tenth is left for validations and the evaluation.
     let fitting = 0.9 * seconds * epochs(&trial) as f64 / trained.outcome.seconds.max(1e-6);

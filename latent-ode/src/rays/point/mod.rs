@@ -1,7 +1,10 @@
 //! Networks from points to log abundances: the families `pointwise` (points of rays) and `cell` (cells of a cube), one training.
 
 mod cell;
+mod cpu;
 pub(super) mod features;
+#[cfg(feature = "cuda")]
+mod gpu;
 mod network;
 mod objective;
 mod pools;

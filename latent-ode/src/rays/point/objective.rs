@@ -7,48 +7,54 @@ use super::PointSource;
 use super::network::{Affine, views};
 use super::pools::{Points, Pools};
 use autodiff_ae::train::{Draw, Objective};
-use autodiff_ae::{Batch, Checkpoint, Error, LANES, Mlp, ParamView, Pass, Scalar};
-use rayon::prelude::*;
+use autodiff_ae::{Checkpoint, Error, Mlp, ParamView, Scalar};
 use std::borrow::Cow;
 
 /// What every member is trained and judged by.
 pub struct Regression<'a, T> {
     pub source: &'a dyn PointSource,
     pub mlp: Mlp,
+    pub members: usize,
     pub features: Affine,
     pub targets: LogScaling,
-    pub loss: PointLoss,
-    /// Of each output in the loss; they sum to 1.
-    pub weights: Vec<T>,
-    /// Outputs that the validation judges: the abundances.
-    pub judged: usize,
     pub pools: Pools,
-    pub loaded: Option<(usize, Points<T>)>,
-    pub validation: Points<T>,
-    pub workers: Vec<Worker<T>>,
-    pub input: Batch<T>,
-    pub target: Batch<T>,
+    pub place: Box<dyn Place<T>>,
     /// Tells trainings on other data or of other settings apart.
     pub fingerprint: String,
 }
 
-/// Room of one member.
-pub struct Worker<T> {
-    pass: Pass<T>,
-    loss: Result<f64, Error>,
+/// What the loss and the validation of the members are, wherever they are computed.
+#[derive(Clone, Debug)]
+pub struct Judge<T> {
+    pub loss: PointLoss,
+    /// Of each output in the loss; they sum to 1.
+    pub weights: Vec<T>,
+    /// Dex of each output's unit, for those that the validation judges: the abundances.
+    pub dex: Vec<f64>,
 }
 
-impl<T: Scalar> Worker<T> {
-    pub fn new(mlp: &Mlp) -> Self {
-        Self {
-            pass: Pass::new(mlp),
-            loss: Ok(0.0),
-        }
-    }
-}
+/// Where they are computed: the CPU or a GPU, with the points of one pool at hand.
+pub trait Place<T>: Send {
+    /// Which pool's points are at hand.
+    fn held(&self) -> Option<usize>;
 
-/// Points judged at a time.
-const JUDGED: usize = 4096;
+    /// Lets go of the points at hand.
+    fn release(&mut self);
+
+    /// Takes the points of a pool.
+    fn take(&mut self, pool: usize, points: Points<T>) -> Result<(), Error>;
+
+    /// The mean loss of the points `chosen` of the pool at hand, summed over the members; adds its gradient.
+    fn evaluate(
+        &mut self,
+        params: &[T],
+        chosen: &[usize],
+        gradient: &mut [T],
+    ) -> Result<f64, Error>;
+
+    /// Mean absolute error of the members' mean \[dex\], over the outputs judged; none without points.
+    fn validate(&mut self, params: &[T]) -> Result<Option<f64>, Error>;
+}
 
 /// Value and derivative at a residual.
 #[inline(always)]
@@ -77,28 +83,23 @@ pub fn penalty<T: Scalar>(loss: PointLoss, r: T) -> (T, T) {
 }
 
 impl<T: Scalar> Regression<'_, T> {
-    fn mini_batch(&mut self, step: u64) -> Result<usize, Error> {
-        let pool = self.pools.pool(step);
-        if self.loaded.as_ref().is_none_or(|(held, _)| *held != pool) {
-            // The old pool makes room before the new one is read.
-            self.loaded = None;
-            let groups = self.pools.groups(pool);
-            let points = Points::load(self.source, groups, &self.features, &self.targets)
-                .map_err(|e| Error::Objective(Box::new(e)))?;
-            self.loaded = Some((pool, points));
+    /// Has the points of a pool at hand.
+    fn hold(&mut self, pool: usize) -> Result<(), Error> {
+        if self.place.held() == Some(pool) {
+            return Ok(());
         }
-        let members = self.pools.members(step);
-        if let Some((_, points)) = &self.loaded {
-            self.input.gather(&points.features, members)?;
-            self.target.gather(&points.targets, members)?;
-        }
-        Ok(members.len())
+        // The old pool makes room before the new one is read.
+        self.place.release();
+        let groups = self.pools.groups(pool);
+        let points = Points::load(self.source, groups, &self.features, &self.targets)
+            .map_err(|e| Error::Objective(Box::new(e)))?;
+        self.place.take(pool, points)
     }
 }
 
 impl<T: Scalar> Objective<T> for Regression<'_, T> {
     fn param_len(&self) -> usize {
-        self.mlp.param_len() * self.workers.len()
+        self.mlp.param_len() * self.members
     }
 
     fn samples(&self) -> usize {
@@ -112,72 +113,15 @@ impl<T: Scalar> Objective<T> for Regression<'_, T> {
         _terms: &mut [f64],
         gradient: &mut [T],
     ) -> Result<f64, Error> {
-        let points = self.mini_batch(draw.step)?;
-        let len = self.mlp.param_len();
-        let share = T::of(1.0 / points as f64);
-        let (input, target, weights, loss) = (&self.input, &self.target, &self.weights, self.loss);
-        let cotangent =
-            |block: usize, lanes: &[T; LANES], out: &[[T; LANES]], bar: &mut [[T; LANES]]| {
-                let mut sum = T::zero();
-                let rows = out.iter().zip(bar).zip(target.block(block)).zip(weights);
-                for (((out, bar), target), weight) in rows {
-                    for l in 0..LANES {
-                        let (value, slope) = penalty(loss, out[l] - target[l]);
-                        let w = *weight * share * lanes[l];
-                        bar[l] = w * slope;
-                        sum += w * value;
-                    }
-                }
-                sum
-            };
-        self.workers
-            .par_iter_mut()
-            .zip(params.par_chunks(len))
-            .zip(gradient.par_chunks_mut(len))
-            .for_each(|((worker, params), gradient)| {
-                worker.loss = worker
-                    .pass
-                    .forward_reverse(params, input, cotangent, None, gradient);
-            });
-        let mut total = 0.0;
-        for worker in &mut self.workers {
-            total += std::mem::replace(&mut worker.loss, Ok(0.0))?;
-        }
-        Ok(total / self.workers.len() as f64)
+        self.hold(self.pools.pool(draw.step))?;
+        let chosen = self.pools.members(draw.step);
+        let total = self.place.evaluate(params, chosen, gradient)?;
+        Ok(total / self.members as f64)
     }
 
     /// Mean absolute error of the members' mean \[dex\], over the abundances.
     fn validate(&mut self, params: &[T]) -> Result<Option<f64>, Error> {
-        let (inputs, outputs) = (self.mlp.inputs(), self.mlp.outputs());
-        let points = self.validation.targets.len() / outputs;
-        let share = T::of(1.0 / self.workers.len() as f64);
-        let mut out = Batch::zeros(outputs, 0);
-        let mut sum = 0.0;
-        for start in (0..points).step_by(JUDGED) {
-            let end = (start + JUDGED).min(points);
-            let part = &self.validation.features[start * inputs..end * inputs];
-            let input = Batch::from_columns(part, inputs, end - start)?;
-            let mut mean = vec![T::zero(); (end - start) * outputs];
-            for (worker, params) in self
-                .workers
-                .iter_mut()
-                .zip(params.chunks(self.mlp.param_len()))
-            {
-                worker.pass.predict(params, &input, &mut out)?;
-                let columns = out.to_columns();
-                mean.iter_mut()
-                    .zip(&columns)
-                    .for_each(|(m, x)| *m += *x * share);
-            }
-            let truth = &self.validation.targets[start * outputs..end * outputs];
-            for (m, t) in mean.chunks_exact(outputs).zip(truth.chunks_exact(outputs)) {
-                for j in 0..self.judged {
-                    sum += (m[j] - t[j]).abs().f64() * self.targets.column(j).1;
-                }
-            }
-        }
-        let count = points * self.judged;
-        Ok((count > 0).then(|| sum / count as f64))
+        self.place.validate(params)
     }
 
     fn terms(&self) -> Cow<'static, [&'static str]> {
@@ -185,7 +129,7 @@ impl<T: Scalar> Objective<T> for Regression<'_, T> {
     }
 
     fn views(&self) -> Vec<ParamView> {
-        views(&self.mlp, self.workers.len())
+        views(&self.mlp, self.members)
     }
 
     fn fingerprint(&self) -> String {

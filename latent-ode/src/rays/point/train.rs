@@ -9,13 +9,16 @@ use super::super::series::{Quantity, SeriesSource, position};
 use super::super::split::Split;
 use super::PointSource;
 use super::cell::{CellSet, Cells};
+use super::cpu::OnCpu;
 use super::features;
+#[cfg(feature = "cuda")]
+use super::gpu::OnGpu;
 use super::network::{Affine, Frame, Keeps, PointNet, shape};
-use super::objective::{Regression, Worker};
+use super::objective::{Judge, Place, Regression};
 use super::pools::{Points, Pools};
 use crate::Error;
 use autodiff_ae::train::{Method, Outcome, Progress, Trainer};
-use autodiff_ae::{Batch, Initialiser, Mlp, Schedule, TrainerOptions};
+use autodiff_ae::{Initialiser, Mlp, Schedule, TrainerOptions};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -202,26 +205,33 @@ fn train<T: Keeps>(
         }
     };
     let total: f64 = (0..source.targets()).map(weight).sum();
-    let objective = Regression {
-        source,
-        features: frame.features.clone(),
-        targets: frame.outputs.clone(),
+    let judge = Judge {
         loss: settings.loss,
         weights: (0..source.targets())
             .map(|j| T::of(weight(j) / total))
             .collect(),
-        judged: species,
+        dex: (0..species).map(|j| frame.outputs.column(j).1).collect(),
+    };
+    let held_back = judged(source, &split.validation, settings.pool);
+    let validation = Points::load(source, &held_back, &frame.features, &frame.outputs)?;
+    let members = settings.members;
+    #[cfg(feature = "cuda")]
+    let place: Box<dyn Place<T>> = match &control.gpu {
+        Some(gpu) => {
+            let batch = settings.batch;
+            Box::new(OnGpu::new(gpu, &mlp, members, batch, &judge, &validation)?)
+        }
+        None => Box::new(OnCpu::new(&mlp, members, judge, validation)),
+    };
+    #[cfg(not(feature = "cuda"))]
+    let place: Box<dyn Place<T>> = Box::new(OnCpu::new(&mlp, members, judge, validation));
+    let objective = Regression {
+        source,
+        members,
+        features: frame.features.clone(),
+        targets: frame.outputs.clone(),
         pools,
-        loaded: None,
-        validation: Points::load(
-            source,
-            &judged(source, &split.validation, settings.pool),
-            &frame.features,
-            &frame.outputs,
-        )?,
-        workers: (0..settings.members).map(|_| Worker::new(&mlp)).collect(),
-        input: Batch::zeros(mlp.inputs(), 0),
-        target: Batch::zeros(mlp.outputs(), 0),
+        place,
         fingerprint: fingerprint(&frame, settings, split)?,
         mlp,
     };

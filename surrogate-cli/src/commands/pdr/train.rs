@@ -1,5 +1,6 @@
 //! `surrogate pdr train`: a surrogate of lines of sight or of the cells of a cube; interruptible, resumable, judged at the end.
 
+use crate::commands::device::{Chosen, Device};
 use crate::error::Error;
 use crate::output::{Outcome, Output};
 use crate::rays::candidates::{self, Candidate, FamilyChoice, InputChoice, Wishes};
@@ -49,6 +50,9 @@ pub struct Train {
     /// Seed of initial parameters and batches, and with --fraction of what is learned from [default: 1].
     #[arg(long, value_name = "S")]
     pub seed: Option<u64>,
+    /// What computes losses and gradients: of pointwise and cell a GPU can.
+    #[arg(long, value_enum, default_value_t)]
+    pub device: Device,
     /// Go on with the interrupted training in --out.
     #[arg(long)]
     pub resume: bool,
@@ -79,17 +83,22 @@ pub fn run(args: &Train, output: &Output) -> Result<Outcome, Error> {
             .map(|(name, text)| (name.as_str(), text.clone())),
     };
     let mut chosen = candidates::choose(&wishes, &data)?;
+    let auto = args.family == Some(FamilyChoice::Auto);
+    let devices = chosen
+        .iter()
+        .map(|c| args.device.choose_for_rays(c.config.family, !auto, output))
+        .collect::<Result<Vec<_>, _>>()?;
     let files = Files::create(&args.out, args.resume)?;
     if !args.resume {
         write_text(&files.config, &chosen[0].config.to_toml()?)?;
     }
     let share = 60.0 * args.budget / chosen.len() as f64;
     let (mut best, mut tried): (Option<RayModel>, Vec<serde_json::Value>) = (None, Vec::new());
-    for candidate in &mut chosen {
-        if args.family == Some(FamilyChoice::Auto) {
-            plan(candidate, share, &data, &label, &files)?;
+    for (candidate, device) in chosen.iter_mut().zip(&devices) {
+        if auto {
+            plan(candidate, share, device, &data, &label, &files)?;
         }
-        let model = one(args, candidate, &data, &label, &files, output)?;
+        let model = one(args, candidate, device, &data, &label, &files, output)?;
         let d = model.description();
         output.say(&format!(
             "{}: {} steps in {}, validation {:.4} dex",
@@ -101,6 +110,7 @@ pub fn run(args: &Train, output: &Output) -> Result<Outcome, Error> {
         tried.push(json!({
             "family": model.family().name(), "inputs": model.inputs().name(), "training_seconds": d.seconds,
             "validation_mae_dex": d.validation, "parameters": model.parameters(),
+            "device": device.name(),
         }));
         let score = |m: &RayModel| m.description().validation.unwrap_or(f64::INFINITY);
         if best.as_ref().is_none_or(|b| score(&model) < score(b)) {
@@ -148,6 +158,7 @@ pub fn run(args: &Train, output: &Output) -> Result<Outcome, Error> {
 fn plan(
     candidate: &mut Candidate,
     seconds: f64,
+    device: &Chosen,
     data: &Data,
     label: &str,
     files: &Files,
@@ -158,7 +169,9 @@ fn plan(
         candidate.config = RayConfig::parse(&text)?;
         return Ok(());
     }
-    candidates::fit_to(candidate, seconds, data, label)?;
+    let mut control = RayControl::default();
+    device.give_to_rays(&mut control);
+    candidates::fit_to(candidate, seconds, data, label, &mut control)?;
     write_text(&path, &candidate.config.to_toml()?)
 }
 
@@ -166,6 +179,7 @@ fn plan(
 fn one(
     args: &Train,
     candidate: &Candidate,
+    device: &Chosen,
     data: &Data,
     label: &str,
     files: &Files,
@@ -193,10 +207,12 @@ fn one(
         progress: Some(&mut step),
         report: Some(&mut report),
         cancel: Some(interrupt::flag()),
-        resume: args.resume && checkpoint.exists(),
-        checkpoint: Some(checkpoint),
+        checkpoint: Some(checkpoint.clone()),
         checkpoint_every: CHECKPOINT_EVERY,
+        ..RayControl::default()
     };
+    control.resume = args.resume && checkpoint.exists();
+    device.give_to_rays(&mut control);
     let trained = candidates::train(data, label, &candidate.config, &mut control);
     bar.finish_and_clear();
     match trained {
