@@ -124,6 +124,7 @@ impl<T: Scalar> Controller<T> {
             min_after_accepted: T::one(),
             max_factor: self.max_factor,
             grows_after_rejection: true,
+            foresight: 0.0,
         }
     }
 }
@@ -164,11 +165,18 @@ pub struct Control<T> {
     min_after_accepted: T,
     max_factor: T,
     grows_after_rejection: bool,
+    /// Largest gain of a step by looking ahead, as a power of two; 0: no look ahead.
+    foresight: f64,
 }
 
-/// Errors of the accepted steps before, as powers of two.
+/// The accepted steps before, as powers of two.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Past([f64; 2]);
+pub(crate) struct Past {
+    /// Errors of the last and the one before it.
+    errors: [f64; 2],
+    /// Length of the last, where there was one.
+    step: Option<f64>,
+}
 
 impl<T: Scalar> Control<T> {
     /// Rule for an estimate of order h^`order`: factor = `safety` · err^(-`alpha`/order) · err_before^(`beta`/order), within the two bounds.
@@ -191,18 +199,41 @@ impl<T: Scalar> Control<T> {
             min_after_accepted: T::of(min_factor),
             max_factor: T::of(max_factor),
             grows_after_rejection: false,
+            foresight: 0.0,
         }
+    }
+
+    /// Looks ahead (Gustafsson 1994, ACM Trans. Math. Softw. 20, 496): the C of the estimate C h^`order` is expected to change over the next step by the
+    /// factor by which it changed over the last. A rule that expects it to stay keeps errors well below the tolerance where C falls from step to step, as
+    /// it does while steps grow with t, and is late where C rises. A step becomes at most `most` times as long by it.
+    pub fn with_foresight(mut self, most: f64) -> Self {
+        self.foresight = most.log2();
+        self
     }
 
     /// Factor for the next step after an accepted one; its error becomes part of the past.
     #[inline(always)]
-    pub(crate) fn after_accepted(&self, error: T, past: &mut Past, rejected_just_now: bool) -> T {
+    pub(crate) fn after_accepted(
+        &self,
+        error: T,
+        step: T,
+        past: &mut Past,
+        rejected_just_now: bool,
+    ) -> T {
         // Errors below 1e-10 are not told apart: steps then grow by the largest factor.
         let log = log2(error.as_f64().max(1e-10));
-        let Past([before, earlier]) = *past;
-        let exponent =
+        let [before, earlier] = past.errors;
+        let mut exponent =
             self.beta.as_f64() * before - self.alpha.as_f64() * log - self.gamma.as_f64() * earlier;
-        *past = Past([log, before]);
+        past.errors = [log, before];
+        if self.foresight > 0.0 {
+            let step = log2(step.as_f64().abs().max(f64::MIN_POSITIVE));
+            if let Some(last) = past.step {
+                let errors = (before.max(LEAST) - log.max(LEAST)) / self.order as f64;
+                exponent += (errors + step - last).min(self.foresight);
+            }
+            past.step = Some(step);
+        }
         let factor = self.safety * T::of(exp2(exponent));
         let most = if rejected_just_now && !self.grows_after_rejection {
             T::one()
@@ -219,6 +250,9 @@ impl<T: Scalar> Control<T> {
         factor.max(self.min_factor).min(T::of(0.9))
     }
 }
+
+/// Errors below 1e-4 (here as a power of two) tell nothing of how the next will differ.
+const LEAST: f64 = -13.3;
 
 /// log2 of a positive normal number to 1e-7, the same on every machine. A step factor needs no more, and the library's functions cost as much as a
 /// stage of a small system.
@@ -344,7 +378,71 @@ pub(crate) fn first_step<T: Scalar>(guess: T, slope: T, curvature: T, order: usi
 
 #[cfg(test)]
 mod tests {
-    use super::{exp2, log2};
+    use super::{Control, Past, exp2, log2};
+
+    /// Steps whose error is `constant(t)` h^5, from the first accepted one to t = 1e6: how many, and the mean error of the later half.
+    fn walk(control: &Control<f64>, constant: impl Fn(f64) -> f64) -> (usize, f64) {
+        let (mut t, mut h, mut past) = (1.0, 1e-3, Past::default());
+        let (mut errors, mut rejected) = (Vec::new(), false);
+        while t < 1e6 {
+            let error: f64 = constant(t) * f64::powi(h, 5);
+            if error <= 1.0 {
+                errors.push(error);
+                t += h;
+                h *= control.after_accepted(error, h, &mut past, rejected);
+                rejected = false;
+            } else {
+                h *= control.after_rejected(error);
+                rejected = true;
+            }
+        }
+        let late = &errors[errors.len() / 2..];
+        (errors.len(), late.iter().sum::<f64>() / late.len() as f64)
+    }
+
+    /// Where C falls as t^-5, steps grow with t: looking ahead uses the tolerance, not looking ahead leaves most of it unused.
+    #[test]
+    fn looking_ahead_uses_the_tolerance_while_steps_grow() {
+        let plain = Control::new(5, 1.0, 0.0, 0.9, 0.2, 6.0);
+        let ahead = plain.with_foresight(1.3);
+        let falling = |t: f64| 1e3 * t.powi(-5);
+        let (steps, error) = walk(&plain, falling);
+        let (fewer, larger) = walk(&ahead, falling);
+        assert!(fewer * 10 < steps * 9, "{fewer} and {steps}");
+        assert!(
+            error < 0.35 && larger > 0.5 && larger < 0.7,
+            "{error} and {larger}"
+        );
+        // Where C stays, the two settle at the same step.
+        let (steps, error) = walk(&plain, |_| 1e-20);
+        let (same, level) = walk(&ahead, |_| 1e-20);
+        assert!(
+            steps.abs_diff(same) <= 4 && (error / level - 1.0).abs() < 0.05,
+            "{steps} {same} {error} {level}"
+        );
+    }
+
+    /// What an accepted step before says is no reason for a longer step than the bounds allow, nor for one that is not finite.
+    #[test]
+    fn looking_ahead_stays_within_the_bounds() {
+        let control = Control::<f64>::new(5, 1.0, 0.0, 0.9, 0.2, 6.0).with_foresight(1.3);
+        for first in [0.0, 1e-300, 1e-5, 1.0] {
+            for second in [0.0, 1e-300, 1e-5, 1.0] {
+                for step in [1e-300, 1.0, -1e10] {
+                    let mut past = Past::default();
+                    control.after_accepted(first, 1.0, &mut past, false);
+                    let factor = control.after_accepted(second, step, &mut past, false);
+                    assert!(
+                        (0.2..=6.0).contains(&factor),
+                        "{first} {second} {step}: {factor}"
+                    );
+                    let mut past = past;
+                    let most = control.after_accepted(second, step, &mut past, true);
+                    assert!(most <= 1.0);
+                }
+            }
+        }
+    }
 
     #[test]
     fn logarithm_and_power_are_accurate_and_continuous() {

@@ -244,7 +244,8 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             let end = self.end_of_step(l);
             let lane = &mut self.lanes[l];
             lane.stats.steps += 1;
-            let proposed = control.after_accepted(errors[l], &mut lane.past, lane.rejected);
+            let proposed =
+                control.after_accepted(errors[l], self.h[l], &mut lane.past, lane.rejected);
             self.h[l] *= self.stepper.step_factor(l, errors[l], true, proposed);
             self.t[l] = end;
             lane.rejected = false;

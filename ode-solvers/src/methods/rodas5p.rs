@@ -223,7 +223,9 @@ macro_rules! state {
 
 impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Rodas5pStepper<T, W> {
     fn control(&self) -> Control<T> {
-        Control::new(5, 1.0, 0.0, 0.9, 0.2, 6.0)
+        // Of the 47 models of the 224-reaction network: 71.7 attempted steps instead of 82.4 at the same largest error. With a bound of 1.2: 73.6; without one
+        // the largest error doubles.
+        Control::new(5, 1.0, 0.0, 0.9, 0.2, 6.0).with_foresight(1.3)
     }
 
     fn prepare(&mut self, system: &mut S) -> Result<(), SolveError> {
