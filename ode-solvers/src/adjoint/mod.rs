@@ -123,7 +123,7 @@ impl<T: Scalar, const W: usize> Transposed<T, W> {
             }
         }
         let singular = self.linear.factorize(&shift, &self.transposed);
-        self.linear.solve(r);
+        self.linear.solve(&self.transposed, r);
         for r in r.iter_mut() {
             for l in 0..W {
                 r[l] = if over[l] { T::zero() } else { r[l] };

@@ -50,7 +50,7 @@ impl<T: Scalar, const W: usize> Blocks<T, W> {
         let n = self.base.dim();
         let nnz = self.base.nnz();
         let (first, rest) = x.split_at_mut(n);
-        self.diagonal.solve(first);
+        self.diagonal.solve(&self.a, first);
         for (k, x) in rest.chunks_exact_mut(n.max(1)).enumerate() {
             let b = &self.b[k * nnz..(k + 1) * nnz];
             for (j, y) in first.iter().enumerate() {
@@ -61,7 +61,7 @@ impl<T: Scalar, const W: usize> Blocks<T, W> {
                     }
                 }
             }
-            self.diagonal.solve(x);
+            self.diagonal.solve(&self.a, x);
         }
     }
 }
@@ -104,7 +104,7 @@ mod tests {
                 let mut solver = LinearSolver::<f64, 1>::empty();
                 solver.analyse(pattern);
                 prop_assert_eq!(solver.factorize(&[20.0], &jacobian), [false]);
-                solver.solve(x);
+                solver.solve(&jacobian, x);
             }
             for (a, b) in by_blocks.iter().zip(&at_once) {
                 prop_assert!((a[0] - b[0]).abs() < 1e-13);

@@ -4,6 +4,9 @@ use super::ragged::Ragged;
 use super::symbolic::Symbolic;
 use crate::Scalar;
 use crate::aligned::Aligned;
+#[cfg(target_arch = "x86_64")]
+use crate::pack::has_avx2_fma;
+use crate::pack::less;
 
 /// Pivots taken from a column of the block at a time, and rows per vector step: a column is read and written once for so many pivots.
 pub(super) const CHUNK: usize = 4;
@@ -64,29 +67,29 @@ impl<T: Scalar> FixedLu<T> {
     #[inline]
     pub fn factorize(&mut self, shift: T, jacobian: &[T]) -> T {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has just been asked for the one feature that the function needs.
+        if has_avx2_fma() {
+            // SAFETY: the processor has just been asked for the features that the function needs.
             return unsafe { factorize_avx2(self, shift, jacobian) };
         }
-        self.factorize_here(shift, jacobian)
+        self.factorize_here::<false>(shift, jacobian)
     }
 
     /// Replaces b by the solution.
     #[inline]
     pub fn solve(&mut self, b: &mut [T]) {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has just been asked for the one feature that the function needs.
+        if has_avx2_fma() {
+            // SAFETY: the processor has just been asked for the features that the function needs.
             return unsafe { solve_avx2(self, b) };
         }
-        self.solve_here(b);
+        self.solve_here::<false>(b);
     }
 
     #[inline(always)]
-    fn factorize_here(&mut self, shift: T, jacobian: &[T]) -> T {
+    fn factorize_here<const FUSED: bool>(&mut self, shift: T, jacobian: &[T]) -> T {
         let mut growth = T::zero();
         for j in 0..self.order.len() {
-            self.eliminate_column(j, shift, jacobian);
+            self.eliminate_column::<FUSED>(j, shift, jacobian);
             if j < self.sparse {
                 let work = self.work.as_flattened();
                 let inverse = T::one() / work[j];
@@ -99,7 +102,10 @@ impl<T: Scalar> FixedLu<T> {
                 }
             } else {
                 let column = &self.work.as_flattened()[self.sparse..];
-                growth = larger(growth, self.block.add_column(j - self.sparse, column));
+                growth = larger(
+                    growth,
+                    self.block.add_column::<FUSED>(j - self.sparse, column),
+                );
             }
         }
         for &inverse in self.inverse_pivots.iter().chain(&self.block.inverse_pivots) {
@@ -117,7 +123,7 @@ impl<T: Scalar> FixedLu<T> {
 
     /// Column j of the matrix less what earlier sparse pivots take from it, in `work`; its part of U is stored.
     #[inline(always)]
-    fn eliminate_column(&mut self, j: usize, shift: T, jacobian: &[T]) {
+    fn eliminate_column<const FUSED: bool>(&mut self, j: usize, shift: T, jacobian: &[T]) {
         let work = self.work.as_flattened_mut();
         for &k in self.upper.list(j) {
             work[k as usize] = T::zero();
@@ -138,28 +144,28 @@ impl<T: Scalar> FixedLu<T> {
             let k = self.upper.values[at] as usize;
             let u = work[k];
             self.upper_values[at] = u;
-            subtract_at(work, u, &self.lower, &self.lower_values, k);
+            subtract_at::<T, FUSED>(work, u, &self.lower, &self.lower_values, k);
         }
     }
 
     #[inline(always)]
-    fn solve_here(&mut self, b: &mut [T]) {
+    fn solve_here<const FUSED: bool>(&mut self, b: &mut [T]) {
         let (n, sparse) = (self.order.len(), self.sparse);
         let work = self.work.as_flattened_mut();
         for (w, &i) in work.iter_mut().zip(&self.order) {
             *w = b[i];
         }
         for k in 0..sparse {
-            subtract_at(work, work[k], &self.lower, &self.lower_values, k);
+            subtract_at::<T, FUSED>(work, work[k], &self.lower, &self.lower_values, k);
         }
-        self.block.solve(&mut work[sparse..]);
+        self.block.solve::<FUSED>(&mut work[sparse..]);
         for j in sparse..n {
-            subtract_at(work, work[j], &self.upper, &self.upper_values, j);
+            subtract_at::<T, FUSED>(work, work[j], &self.upper, &self.upper_values, j);
         }
         for j in (0..sparse).rev() {
             let x = work[j] * self.inverse_pivots[j];
             work[j] = x;
-            subtract_at(work, x, &self.upper, &self.upper_values, j);
+            subtract_at::<T, FUSED>(work, x, &self.upper, &self.upper_values, j);
         }
         for (&w, &i) in work.iter().zip(&self.order) {
             b[i] = w;
@@ -168,23 +174,30 @@ impl<T: Scalar> FixedLu<T> {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 fn factorize_avx2<T: Scalar>(lu: &mut FixedLu<T>, shift: T, jacobian: &[T]) -> T {
-    lu.factorize_here(shift, jacobian)
+    lu.factorize_here::<true>(shift, jacobian)
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 fn solve_avx2<T: Scalar>(lu: &mut FixedLu<T>, b: &mut [T]) {
-    lu.solve_here(b);
+    lu.solve_here::<true>(b);
 }
 
 /// work[i] -= x · value for the entries of list k.
 #[inline(always)]
-fn subtract_at<T: Scalar>(work: &mut [T], x: T, rows: &Ragged<u32>, values: &[T], k: usize) {
+fn subtract_at<T: Scalar, const FUSED: bool>(
+    work: &mut [T],
+    x: T,
+    rows: &Ragged<u32>,
+    values: &[T],
+    k: usize,
+) {
     let range = rows.range(k);
     for (&i, &value) in rows.values[range.clone()].iter().zip(&values[range]) {
-        work[i as usize] -= x * value;
+        let work = &mut work[i as usize];
+        *work = less::<T, FUSED>(*work, x, value);
     }
 }
 
@@ -214,18 +227,18 @@ impl<T: Scalar> Block<T> {
 
     /// Factorises column j, the ones before it being done. Returns the largest multiplier in it.
     #[inline(always)]
-    fn add_column(&mut self, j: usize, column: &[T]) -> T {
+    fn add_column<const FUSED: bool>(&mut self, j: usize, column: &[T]) -> T {
         let m = self.m;
         let (done, rest) = self.columns.as_flattened_mut().split_at_mut(j * m);
         let x = &mut rest[..m];
         x.copy_from_slice(column);
         for (k, four) in done.chunks_exact(CHUNK * m).enumerate() {
-            forward(x, four, k * CHUNK);
+            forward::<T, FUSED>(x, four, k * CHUNK);
         }
         for k in j / CHUNK * CHUNK..j {
             let u = x[k];
             for i in k + 1..m {
-                x[i] -= u * done[k * m + i];
+                x[i] = less::<T, FUSED>(x[i], u, done[k * m + i]);
             }
         }
         let inverse = T::one() / x[j];
@@ -239,32 +252,35 @@ impl<T: Scalar> Block<T> {
     }
 
     #[inline(always)]
-    fn solve(&self, x: &mut [T]) {
+    fn solve<const FUSED: bool>(&self, x: &mut [T]) {
         let m = self.m;
         let x = &mut x[..m];
         let columns = self.columns.as_flattened();
         for (k, four) in columns.chunks_exact((CHUNK * m).max(1)).enumerate() {
-            forward(x, four, k * CHUNK);
+            forward::<T, FUSED>(x, four, k * CHUNK);
         }
         for (k, four) in columns.chunks_exact((CHUNK * m).max(1)).enumerate().rev() {
-            backward(x, four, k * CHUNK, &self.inverse_pivots);
+            backward::<T, FUSED>(x, four, k * CHUNK, &self.inverse_pivots);
         }
     }
 }
 
 /// Takes pivots k … k + 3, whose columns are `four`, from the rows below.
 #[inline(always)]
-fn forward<T: Scalar>(x: &mut [T], four: &[T], k: usize) {
+fn forward<T: Scalar, const FUSED: bool>(x: &mut [T], four: &[T], k: usize) {
     let m = x.len();
     let c: [&[T]; CHUNK] = std::array::from_fn(|q| &four[q * m..][..m]);
     let x0 = x[k];
-    let x1 = x[k + 1] - x0 * c[0][k + 1];
-    let x2 = x[k + 2] - x0 * c[0][k + 2] - x1 * c[1][k + 2];
-    let x3 = x[k + 3] - x0 * c[0][k + 3] - x1 * c[1][k + 3] - x2 * c[2][k + 3];
+    let x1 = less::<T, FUSED>(x[k + 1], x0, c[0][k + 1]);
+    let x2 = less::<T, FUSED>(x[k + 2], x0, c[0][k + 2]);
+    let x2 = less::<T, FUSED>(x2, x1, c[1][k + 2]);
+    let x3 = less::<T, FUSED>(x[k + 3], x0, c[0][k + 3]);
+    let x3 = less::<T, FUSED>(x3, x1, c[1][k + 3]);
+    let x3 = less::<T, FUSED>(x3, x2, c[2][k + 3]);
     x[k + 1] = x1;
     x[k + 2] = x2;
     x[k + 3] = x3;
-    subtract(
+    subtract::<T, FUSED>(
         &mut x[k + CHUNK..],
         [x0, x1, x2, x3],
         c.map(|c| &c[k + CHUNK..]),
@@ -273,25 +289,28 @@ fn forward<T: Scalar>(x: &mut [T], four: &[T], k: usize) {
 
 /// Solves for x of rows k … k + 3 and takes them from the rows above.
 #[inline(always)]
-fn backward<T: Scalar>(x: &mut [T], four: &[T], k: usize, inverse_pivots: &[T]) {
+fn backward<T: Scalar, const FUSED: bool>(x: &mut [T], four: &[T], k: usize, inverse_pivots: &[T]) {
     let m = x.len();
     let c: [&[T]; CHUNK] = std::array::from_fn(|q| &four[q * m..][..m]);
     let inverse = &inverse_pivots[k..][..CHUNK];
     let x3 = x[k + 3] * inverse[3];
-    let x2 = (x[k + 2] - x3 * c[3][k + 2]) * inverse[2];
-    let x1 = (x[k + 1] - x3 * c[3][k + 1] - x2 * c[2][k + 1]) * inverse[1];
-    let x0 = (x[k] - x3 * c[3][k] - x2 * c[2][k] - x1 * c[1][k]) * inverse[0];
+    let x2 = less::<T, FUSED>(x[k + 2], x3, c[3][k + 2]) * inverse[2];
+    let x1 = less::<T, FUSED>(x[k + 1], x3, c[3][k + 1]);
+    let x1 = less::<T, FUSED>(x1, x2, c[2][k + 1]) * inverse[1];
+    let x0 = less::<T, FUSED>(x[k], x3, c[3][k]);
+    let x0 = less::<T, FUSED>(x0, x2, c[2][k]);
+    let x0 = less::<T, FUSED>(x0, x1, c[1][k]) * inverse[0];
     x[k] = x0;
     x[k + 1] = x1;
     x[k + 2] = x2;
     x[k + 3] = x3;
     let [c0, c1, c2, c3] = c.map(|c| &c[..k]);
-    subtract(&mut x[..k], [x3, x2, x1, x0], [c3, c2, c1, c0]);
+    subtract::<T, FUSED>(&mut x[..k], [x3, x2, x1, x0], [c3, c2, c1, c0]);
 }
 
 /// x -= Σ f c, one after the other; all lengths are multiples of [`CHUNK`].
 #[inline(always)]
-fn subtract<T: Scalar>(x: &mut [T], f: [T; CHUNK], c: [&[T]; CHUNK]) {
+fn subtract<T: Scalar, const FUSED: bool>(x: &mut [T], f: [T; CHUNK], c: [&[T]; CHUNK]) {
     let x = x.as_chunks_mut::<CHUNK>().0;
     let c = c.map(|c| &c.as_chunks::<CHUNK>().0[..x.len()]);
     for i in 0..x.len() {
@@ -299,7 +318,7 @@ fn subtract<T: Scalar>(x: &mut [T], f: [T; CHUNK], c: [&[T]; CHUNK]) {
         for j in 0..CHUNK {
             let c = c[j][i];
             for q in 0..CHUNK {
-                sum[q] -= f[j] * c[q];
+                sum[q] = less::<T, FUSED>(sum[q], f[j], c[q]);
             }
         }
         x[i] = sum;

@@ -7,6 +7,7 @@ mod faer;
 mod fixed;
 mod lanes;
 mod pattern;
+mod probe;
 mod ragged;
 mod residual;
 mod symbolic;
@@ -20,6 +21,7 @@ use blocks::Blocks;
 use dense::DenseLu;
 use fixed::{CHUNK, FixedLu};
 use lanes::LaneLu;
+use probe::Probe;
 use symbolic::{Costs, Symbolic};
 use tiles::TILE;
 
@@ -29,13 +31,10 @@ const SMALL: usize = 8;
 const LARGEST_DENSE: usize = 4000;
 /// A multiplier above this in the factorisation without pivoting sends its lane to the pivoted one.
 const LARGEST_MULTIPLIER: f64 = 1e5;
-/// Several multipliers above this multiply up (solutions were seen to lose nine digits): solutions of such a lane are refined once.
+/// Several multipliers above this multiply up (solutions were seen to lose nine digits): the first solution of such a lane is looked at.
 const HARMLESS_MULTIPLIER: f64 = 1e2;
-/// A refinement that changes the solution by less (of its largest component) shows that the factors are good: later solutions with them
-/// are not refined.
-const HARMLESS_CORRECTION: f64 = 1e-11;
 /// Pivots that exceed the diagonal (in size, the largest of either) by more have grown on the way, though no single multiplier was large: such lanes are
-/// refined too. (Nine equations in a ring, multipliers of some tens, were solved to a backward error of 9e-8.)
+/// looked at too. (Nine equations in a ring, multipliers of some tens, were solved to a backward error of 9e-8.)
 const HARMLESS_GROWTH: f64 = 1e3;
 /// A refinement that changes the solution by more leaves about the square of that: the lane is factorised again, with pivots.
 const BAD_CORRECTION: f64 = 1e-6;
@@ -119,14 +118,14 @@ pub(crate) struct LinearSolver<T, const W: usize> {
     dense: Vec<DenseLu<T>>,
     /// Lanes solved by `dense` since the last factorisation.
     pivoted: [bool; W],
-    /// Lanes whose solutions are refined, and the matrix of all for that.
-    refined: [bool; W],
+    /// Lanes whose solutions are looked at.
+    doubtful: [bool; W],
+    probe: Probe<T, W>,
     shift: [T; W],
-    values: Vec<[T; W]>,
     column: Vec<T>,
-    /// What is left of a right-hand side; right-hand sides kept for the lanes solved the other way.
+    /// A right-hand side kept, and what a solution leaves of it.
     kept: Vec<[T; W]>,
-    aside: [Vec<T>; W],
+    left: Vec<[T; W]>,
 }
 
 impl<T: Scalar, const W: usize> LinearSolver<T, W> {
@@ -140,12 +139,12 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
             diagonal: Vec::new(),
             dense: Vec::new(),
             pivoted: [false; W],
-            refined: [false; W],
+            doubtful: [false; W],
+            probe: Probe::new(0),
             shift: [T::zero(); W],
-            values: Vec::new(),
             column: Vec::new(),
             kept: Vec::new(),
-            aside: [const { Vec::new() }; W],
+            left: Vec::new(),
         }
     }
 
@@ -171,8 +170,8 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
         self.diagonal = (0..n).filter_map(|i| pattern.position(i, i)).collect();
         self.column = vec![T::zero(); n];
         self.kept = vec![[T::zero(); W]; n];
-        self.values = vec![[T::zero(); W]; pattern.nnz()];
-        self.aside = std::array::from_fn(|_| Vec::with_capacity(n));
+        self.probe = Probe::new(n);
+        self.left = vec![[T::zero(); W]; n];
         self.pattern = pattern;
     }
 
@@ -207,7 +206,7 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
             return faer.factorize(shift, jacobian);
         }
         self.pivoted = [true; W];
-        self.refined = [false; W];
+        self.doubtful = [false; W];
         if let Some(fixed) = &mut self.fixed {
             let growth = fixed.factorize(shift, jacobian);
             for l in 0..W {
@@ -224,9 +223,10 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
                 let grown = pivots[l] > T::of(HARMLESS_GROWTH) * diagonal[l];
                 (growth[l] > T::of(HARMLESS_MULTIPLIER) || grown) && !self.pivoted[l]
             };
-            self.refined = std::array::from_fn(doubtful);
-            if self.refined.contains(&true) {
-                self.keep_matrix(shift, jacobian);
+            self.doubtful = std::array::from_fn(doubtful);
+            if self.doubtful.contains(&true) {
+                self.shift = *shift;
+                self.probe.set(shift, jacobian, &self.pattern);
             }
             if !self.pivoted.contains(&true) {
                 return [false; W];
@@ -239,85 +239,73 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
         self.factorize_pivoted(shift, jacobian)
     }
 
+    /// Lanes that need pivots are solved by their dense factors, doubtful ones looked at.
     #[cold]
-    fn keep_matrix(&mut self, shift: &[T; W], jacobian: &[[T; W]]) {
-        self.shift = *shift;
-        self.values.copy_from_slice(jacobian);
-    }
-
-    /// Lanes that need pivots are solved by their dense factors, doubtful ones refined.
-    #[cold]
-    fn solve_with_care(&mut self, b: &mut [[T; W]], refined: bool) {
+    fn solve_with_care(&mut self, jacobian: &[[T; W]], b: &mut [[T; W]]) {
         let pivoted = self.pivoted;
-        for l in (0..W).filter(|&l| pivoted[l]) {
-            self.aside[l].clear();
-            self.aside[l].extend(b.iter().map(|b| b[l]));
-        }
-        if refined {
-            self.solve_refined(b);
-        } else if let Some(fixed) = &mut self.fixed {
+        self.kept.copy_from_slice(b);
+        let told = self.probe.of_right_hand_side(b);
+        if let Some(fixed) = &mut self.fixed {
             fixed.solve(b);
         }
+        if self.doubtful.contains(&true) {
+            let holds = self.probe.holds(told, b);
+            for l in 0..W {
+                // Factors whose first solution holds are good: later solutions with them are not looked at.
+                self.doubtful[l] &= !holds[l];
+            }
+            if self.doubtful.contains(&true) {
+                self.refine(jacobian, b);
+            }
+        }
         for l in (0..W).filter(|&l| pivoted[l]) {
-            for (b, &kept) in b.iter_mut().zip(&self.aside[l]) {
-                b[l] = kept;
+            for (b, kept) in b.iter_mut().zip(&self.kept) {
+                b[l] = kept[l];
             }
             self.dense[l].solve_lane(b, l, &mut self.column);
         }
     }
 
-    /// Solves again for what is left of the right-hand side, in the lanes to refine (Wilkinson's iterative refinement, one round).
+    /// Solves again for what is left of the right-hand side, in the doubtful lanes (Wilkinson's iterative refinement, one round).
     #[cold]
-    fn solve_refined(&mut self, b: &mut [[T; W]]) {
+    fn refine(&mut self, jacobian: &[[T; W]], b: &mut [[T; W]]) {
         let Some(fixed) = &mut self.fixed else {
             return;
         };
-        for l in 0..W {
-            if self.refined[l] {
-                self.aside[l].clear();
-                self.aside[l].extend(b.iter().map(|b| b[l]));
-            }
-        }
-        self.kept.copy_from_slice(b);
-        fixed.solve(b);
-        residual::subtract(&mut self.kept, &self.shift, &self.values, b, &self.pattern);
-        fixed.solve(&mut self.kept);
+        self.left.copy_from_slice(&self.kept);
+        residual::subtract(&mut self.left, &self.shift, jacobian, b, &self.pattern);
+        fixed.solve(&mut self.left);
         let (mut size, mut change) = ([T::zero(); W], [T::zero(); W]);
-        for (x, more) in b.iter_mut().zip(&self.kept) {
+        for (x, more) in b.iter_mut().zip(&self.left) {
             for l in 0..W {
                 size[l] = size[l].max(x[l].abs());
                 change[l] = change[l].max(more[l].abs());
-                if self.refined[l] {
+                if self.doubtful[l] {
                     x[l] += more[l];
                 }
             }
         }
         for l in 0..W {
-            if !self.refined[l] {
-                continue;
-            }
-            // Not-a-number is neither harmless nor bad: it stays for the step to be judged by.
-            let harmless = change[l] <= T::of(HARMLESS_CORRECTION) * size[l];
-            self.refined[l] = !harmless;
-            if change[l] > T::of(BAD_CORRECTION) * size[l] {
-                self.pivot_at_last(l, b);
+            // Not-a-number is not bad: it stays for the step to be judged by.
+            if self.doubtful[l] && change[l] > T::of(BAD_CORRECTION) * size[l] {
+                self.pivot_at_last(l, jacobian, b);
             }
         }
     }
 
-    /// Factorises a lane again, with pivots, and solves for the right-hand side kept in `aside`; where that is too large or singular the lane stays as it is.
+    /// Factorises a lane again, with pivots, and solves for the right-hand side kept; where that is too large or singular the lane stays as it is.
     #[cold]
-    fn pivot_at_last(&mut self, l: usize, b: &mut [[T; W]]) {
+    fn pivot_at_last(&mut self, l: usize, jacobian: &[[T; W]], b: &mut [[T; W]]) {
         if self.pattern.dim() > LARGEST_DENSE {
             return;
         }
-        let values = self.values.iter().map(|j| j[l]);
+        let values = jacobian.iter().map(|j| j[l]);
         if self.dense[l].factorize(&self.pattern, self.shift[l], values) {
-            for (b, &kept) in b.iter_mut().zip(&self.aside[l]) {
-                b[l] = kept;
+            for (b, kept) in b.iter_mut().zip(&self.kept) {
+                b[l] = kept[l];
             }
             self.dense[l].solve_lane(b, l, &mut self.column);
-            (self.pivoted[l], self.refined[l]) = (true, false);
+            (self.pivoted[l], self.doubtful[l]) = (true, false);
         }
     }
 
@@ -335,9 +323,9 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
         singular
     }
 
-    /// Replaces b by the solution, in every lane.
+    /// Replaces b by the solution, in every lane. `jacobian` is the one that was factorised.
     #[inline(always)]
-    pub fn solve(&mut self, b: &mut [[T; W]]) {
+    pub fn solve(&mut self, jacobian: &[[T; W]], b: &mut [[T; W]]) {
         if let Some(blocks) = &mut self.blocks {
             return blocks.solve(b);
         }
@@ -351,12 +339,11 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
             }
             return;
         };
-        let (pivoted, refined) = (self.pivoted.contains(&true), self.refined.contains(&true));
-        if !pivoted && !refined {
+        if !self.pivoted.contains(&true) && !self.doubtful.contains(&true) {
             fixed.solve(b);
             return;
         }
-        self.solve_with_care(b, refined);
+        self.solve_with_care(jacobian, b);
     }
 }
 

@@ -49,7 +49,7 @@ mod x86 {
     use super::{SparsityPattern, subtract_with};
     use crate::Scalar;
     use crate::pack::x86::{Avx, Avx512, TwoAvx};
-    use crate::pack::{doubles, doubles_mut};
+    use crate::pack::{doubles, doubles_mut, has_avx2_fma};
 
     /// Whether it was done here.
     pub fn subtract<T: Scalar, const W: usize>(
@@ -61,7 +61,7 @@ mod x86 {
     ) -> bool {
         let shift = std::slice::from_ref(shift);
         let avx512 = is_x86_feature_detected!("avx512f");
-        if !avx512 && !is_x86_feature_detected!("avx2") {
+        if !avx512 && !has_avx2_fma() {
             return false;
         }
         if let (Some(left), Some([shift]), Some(values), Some(x)) = (
@@ -103,7 +103,7 @@ mod x86 {
     ) {
         subtract_with::<f64, Avx512, 8>(left, shift, values, x, pattern);
     }
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     fn subtract_two_avx(
         left: &mut [[f64; 8]],
         shift: &[f64; 8],
@@ -113,7 +113,7 @@ mod x86 {
     ) {
         subtract_with::<f64, TwoAvx, 8>(left, shift, values, x, pattern);
     }
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     fn subtract_avx(
         left: &mut [[f64; 4]],
         shift: &[f64; 4],

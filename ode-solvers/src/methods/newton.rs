@@ -232,7 +232,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
                 let (f, y, b) = (correction[i], state[i], base[i]);
                 correction[i] = std::array::from_fn(|l| f[l] - (y[l] - b[l]) * shift[l]);
             }
-            self.linear.solve(correction);
+            self.linear.solve(&self.jacobian, correction);
             let norms = weighted_norm(correction, &self.weights);
             for l in 0..W {
                 if open[l] {

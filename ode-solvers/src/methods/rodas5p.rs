@@ -209,7 +209,7 @@ macro_rules! stage {
         if !$self.autonomous && D[$s] != 0.0 {
             add_weighted(stage, None, Some($h), &[D[$s]], [&$self.time_slope]);
         }
-        $self.linear.solve(stage);
+        $self.linear.solve(&$self.jacobian, stage);
     }};
 }
 
@@ -302,7 +302,7 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
         if !self.autonomous {
             add_weighted(first, None, Some(h), &[D[0]], [&self.time_slope]);
         }
-        self.linear.solve(first);
+        self.linear.solve(&self.jacobian, first);
         state!(self, y, 1, [0]);
         stage!(self, system, t, h, inverse_h, 1, [0]);
         state!(self, y, 2, [0, 1]);

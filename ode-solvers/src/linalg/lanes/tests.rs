@@ -3,6 +3,46 @@ use proptest::prelude::*;
 
 use super::super::{LANES, SparsityPattern};
 use super::{LaneLu, Symbolic};
+use crate::pack::Pack;
+
+/// Lanes as the compiler arranges them, products fused.
+#[derive(Clone, Copy)]
+struct Fused<const W: usize>([f64; W]);
+
+impl<const W: usize> Pack<f64, W> for Fused<W> {
+    fn load(from: &[f64; W]) -> Self {
+        Self(*from)
+    }
+    fn store(self, to: &mut [f64; W]) {
+        *to = self.0;
+    }
+    fn zero() -> Self {
+        Self([0.0; W])
+    }
+    fn splat(x: f64) -> Self {
+        Self([x; W])
+    }
+    fn plus(self, other: Self) -> Self {
+        Self(self.0.plus(other.0))
+    }
+    fn less(self, a: Self, b: Self) -> Self {
+        Self(std::array::from_fn(|l| {
+            (-a.0[l]).mul_add(b.0[l], self.0[l])
+        }))
+    }
+    fn times(self, other: Self) -> Self {
+        Self(self.0.times(other.0))
+    }
+    fn reciprocal(self) -> Self {
+        Self(self.0.reciprocal())
+    }
+    fn negated(self) -> Self {
+        Self(self.0.negated())
+    }
+    fn size_or(self, size: Self) -> Self {
+        Self(self.0.size_or(size.0))
+    }
+}
 
 /// A random pattern with its diagonal, shift and values of W matrices with a strong diagonal, and right-hand sides.
 fn problem<const W: usize>(n: usize, density: f64, seed: u64) -> Problem<W> {
@@ -41,11 +81,19 @@ impl<const W: usize> Problem<W> {
         LaneLu::new(&self.pattern, Symbolic::analyse(&self.pattern, &LANES))
     }
 
-    /// Growth and solution, as the compiler arranges lanes for the baseline.
+    /// Growth and solution, as the compiler arranges lanes for the baseline; products fused where this processor's registers fuse them.
     fn portable(&self) -> (Vec<u64>, Vec<u64>) {
+        #[cfg(target_arch = "x86_64")]
+        if crate::pack::has_avx2_fma() {
+            return self.arranged_as::<Fused<W>>();
+        }
+        self.arranged_as::<[f64; W]>()
+    }
+
+    fn arranged_as<P: Pack<f64, W>>(&self) -> (Vec<u64>, Vec<u64>) {
         let (mut lu, mut x) = (self.lu(), self.right.clone());
-        let growth = lu.factorize_with::<[f64; W], 1>(&self.shift, &self.jacobian);
-        lu.solve_with::<[f64; W], 2>(&mut x);
+        let growth = lu.factorize_with::<P, 1>(&self.shift, &self.jacobian);
+        lu.solve_with::<P, 2>(&mut x);
         (bits(&growth), bits(x.as_flattened()))
     }
 
@@ -72,9 +120,9 @@ proptest! {
         prop_assert_eq!(four.portable(), four.dispatched());
         // A machine with AVX-512 looks at what those without it do, too.
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
+        if crate::pack::has_avx2_fma() {
             let (mut lu, mut x) = (eight.lu(), eight.right.clone());
-            // SAFETY: the processor has just been asked for the one feature that the functions need.
+            // SAFETY: the processor has just been asked for the features that the functions need.
             let growth = unsafe {
                 let growth = super::x86::factorize_two_avx(&mut lu, &eight.shift, &eight.jacobian);
                 super::x86::solve_two_avx(&mut lu, &mut x);

@@ -2,7 +2,7 @@
 use super::LaneLu;
 use crate::Scalar;
 use crate::pack::x86::{Avx, Avx512, TwoAvx};
-use crate::pack::{doubles, doubles_mut};
+use crate::pack::{doubles, doubles_mut, has_avx2_fma};
 
 fn back<T: Scalar, const W: usize, const V: usize>(from: [f64; V]) -> [T; W] {
     std::array::from_fn(|l| T::of(from[l]))
@@ -15,7 +15,7 @@ pub fn factorize<T: Scalar, const W: usize>(
     jacobian: &[[T; W]],
 ) -> Option<[T; W]> {
     let avx512 = is_x86_feature_detected!("avx512f");
-    let avx2 = is_x86_feature_detected!("avx2");
+    let avx2 = has_avx2_fma();
     if let (Some(lu), Some([shift]), Some(jacobian)) = (
         lu.of_doubles::<8>(),
         doubles(std::slice::from_ref(shift)),
@@ -46,7 +46,7 @@ pub fn factorize<T: Scalar, const W: usize>(
 #[inline(always)]
 pub fn solve<T: Scalar, const W: usize>(lu: &mut LaneLu<T, W>, b: &mut [[T; W]]) -> bool {
     let avx512 = is_x86_feature_detected!("avx512f");
-    let avx2 = is_x86_feature_detected!("avx2");
+    let avx2 = has_avx2_fma();
     if let (Some(lu), Some(b)) = (lu.of_doubles::<8>(), doubles_mut(b))
         && (avx512 || avx2)
     {
@@ -74,7 +74,7 @@ pub fn solve<T: Scalar, const W: usize>(lu: &mut LaneLu<T, W>, b: &mut [[T; W]])
 fn factorize_avx512(lu: &mut LaneLu<f64, 8>, shift: &[f64; 8], jacobian: &[[f64; 8]]) -> [f64; 8] {
     lu.factorize_with::<Avx512, 4>(shift, jacobian)
 }
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 pub(super) fn factorize_two_avx(
     lu: &mut LaneLu<f64, 8>,
     shift: &[f64; 8],
@@ -82,7 +82,7 @@ pub(super) fn factorize_two_avx(
 ) -> [f64; 8] {
     lu.factorize_with::<TwoAvx, 1>(shift, jacobian)
 }
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 fn factorize_avx(lu: &mut LaneLu<f64, 4>, shift: &[f64; 4], jacobian: &[[f64; 4]]) -> [f64; 4] {
     lu.factorize_with::<Avx, 2>(shift, jacobian)
 }
@@ -90,11 +90,11 @@ fn factorize_avx(lu: &mut LaneLu<f64, 4>, shift: &[f64; 4], jacobian: &[[f64; 4]
 fn solve_avx512(lu: &mut LaneLu<f64, 8>, b: &mut [[f64; 8]]) {
     lu.solve_with::<Avx512, 4>(b);
 }
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 pub(super) fn solve_two_avx(lu: &mut LaneLu<f64, 8>, b: &mut [[f64; 8]]) {
     lu.solve_with::<TwoAvx, 2>(b);
 }
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 fn solve_avx(lu: &mut LaneLu<f64, 4>, b: &mut [[f64; 4]]) {
     lu.solve_with::<Avx, 4>(b);
 }

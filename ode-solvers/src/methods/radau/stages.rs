@@ -123,7 +123,7 @@ impl<F: Scalar> RadauIia5Stepper<F> {
             }
             let (first, pair) = self.work.split_at_mut(n);
             let (second, third) = pair.split_at_mut(n);
-            self.real.solve(first);
+            self.real.solve(&self.jacobian, first);
             self.complex.solve(second, third);
             let norm = self.correction_norm(y);
             let verdict = self
@@ -187,7 +187,7 @@ impl<F: Scalar> RadauIia5Stepper<F> {
             rest[i][0] = sum / h;
             error[i][0] = rest[i][0] + self.slope[i][0];
         }
-        self.real.solve(error);
+        self.real.solve(&self.jacobian, error);
         let [size] = rms_each(error, y, y, &self.atol, &self.rtol);
         if (self.first || self.rejected) && size >= F::one() {
             for i in 0..n {
@@ -198,7 +198,7 @@ impl<F: Scalar> RadauIia5Stepper<F> {
             for i in 0..n {
                 error[i][0] = correction[i][0] + rest[i][0];
             }
-            self.real.solve(error);
+            self.real.solve(&self.jacobian, error);
         }
         // The loop judges by the tolerances asked for.
         for (error, relief) in error.iter_mut().zip(&self.relief) {
