@@ -436,7 +436,6 @@ mod tests {
                         (0.2..=6.0).contains(&factor),
                         "{first} {second} {step}: {factor}"
                     );
-                    let mut past = past;
                     let most = control.after_accepted(second, step, &mut past, true);
                     assert!(most <= 1.0);
                 }
