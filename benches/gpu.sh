@@ -23,7 +23,8 @@ run() {
     run cargo run --release -p autodiff-ae --features "$features" --example gpu_bench
     # The paper's training from the command line: one model, then 128 seeds with ten validations each.
     if [ -n "${1:-}" ]; then export CUDARC_CUDA_VERSION=$1; fi
-    run cargo test --release -p latent-ode --features cuda --test gpu -- --nocapture
+    run cargo test --release -p latent-ode --features cuda --test gpu --test gpu_node -- --nocapture
+    run cargo test --release -p latent-ode --features cuda --lib -- --nocapture cuda
     run cargo build --release -p surrogate-cli --features cuda
     folder=$(mktemp -d)
     trap 'rm -r "$folder"' EXIT

@@ -31,7 +31,7 @@ impl Family {
         }
     }
 
-    /// Whether a GPU can train it (feature `cuda`).
+    /// Whether the command line gives it to a GPU; what one can train, [`RayConfig::check_gpu`] says.
     pub fn runs_on_gpu(self) -> bool {
         matches!(self, Self::Pointwise | Self::Cell)
     }
@@ -244,6 +244,17 @@ impl RayConfig {
     /// [`Error::Config`] for an integer TOML cannot hold.
     pub fn to_toml(&self) -> Result<String, Error> {
         toml::to_string(self).map_err(|e| Error::Config(e.to_string()))
+    }
+
+    /// Refuses what no GPU can train (feature `cuda`): the family `node` with another latent solve than Tsit5's.
+    ///
+    /// # Errors
+    /// [`Error::Option`] with the value.
+    pub fn check_gpu(&self) -> Result<(), Error> {
+        match self.family {
+            Family::Node => self.node.check_gpu(),
+            Family::Pointwise | Family::Cell => Ok(()),
+        }
     }
 
     /// Refuses values out of range.

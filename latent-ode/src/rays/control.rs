@@ -1,7 +1,7 @@
 //! What a caller hears from the training of a ray surrogate and decides during it; every family's trainer is driven from here.
 
 #[cfg(feature = "cuda")]
-use super::config::Family;
+use super::config::RayConfig;
 use crate::Error;
 use autodiff_ae::train::{Control, Objective, Outcome, Record, Stop, Trainer};
 use autodiff_ae::{Error as LayerError, Scalar};
@@ -23,26 +23,22 @@ pub struct RayControl<'a> {
     pub checkpoint_every: u64,
     /// Go on from the checkpoint.
     pub resume: bool,
-    /// A GPU that takes losses, gradients and validations, of the families for which [`crate::rays::Family::runs_on_gpu`] is true.
+    /// A GPU that takes losses and gradients (and validations, but for the family `node`) of what [`crate::rays::RayConfig::check_gpu`] lets pass.
     #[cfg(feature = "cuda")]
     pub gpu: Option<autodiff_ae::cuda::CudaDevice>,
 }
 
 #[cfg(feature = "cuda")]
 impl RayControl<'_> {
-    /// Refuses a GPU for a family that it is not for.
+    /// Refuses a GPU for a training that it is not for.
     ///
     /// # Errors
-    /// [`Error::Option`].
-    pub(super) fn check_gpu(&self, family: Family) -> Result<(), Error> {
-        if self.gpu.is_none() || family.runs_on_gpu() {
-            return Ok(());
+    /// As [`RayConfig::check_gpu`].
+    pub(super) fn check_gpu(&self, config: &RayConfig) -> Result<(), Error> {
+        match self.gpu {
+            Some(_) => config.check_gpu(),
+            None => Ok(()),
         }
-        Err(Error::Option {
-            name: "device",
-            value: "cuda".into(),
-            reason: format!("the family `{}` is trained on the CPU", family.name()),
-        })
     }
 }
 

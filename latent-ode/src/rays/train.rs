@@ -31,7 +31,7 @@ pub fn train_on_rays(
 ) -> Result<RayTrained, Error> {
     config.validate()?;
     #[cfg(feature = "cuda")]
-    control.check_gpu(config.family)?;
+    control.check_gpu(config)?;
     let split = config.split.split(source.len())?;
     match config.family {
         Family::Pointwise => {

@@ -270,6 +270,18 @@ impl NodeConfig {
         }
     }
 
+    /// Refuses what no GPU can train.
+    pub(crate) fn check_gpu(&self) -> Result<(), Error> {
+        match self.solver.method {
+            SolverMethod::Tsit5 => Ok(()),
+            SolverMethod::Kvaerno5 => Err(Error::Option {
+                name: "node.solver.method",
+                value: "kvaerno5".into(),
+                reason: "solved on the CPU alone; a GPU has tsit5".into(),
+            }),
+        }
+    }
+
     /// Refuses values out of range.
     ///
     /// # Errors

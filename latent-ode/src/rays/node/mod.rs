@@ -2,6 +2,8 @@
 //! given along the ray, a decoder; trained through the solve, by the discrete adjoint of its accepted steps.
 
 mod config;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod draw;
 mod field;
 mod net;

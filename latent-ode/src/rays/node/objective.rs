@@ -2,10 +2,12 @@
 
 use super::super::scaling::LogScaling;
 use super::config::NodeConfig;
+#[cfg(feature = "cuda")]
+use super::cuda::NodeDevice;
 use super::draw::{Drawer, Plan};
 use super::rays::Rays;
 use super::shape::NodeShape;
-use super::step::{NodePass, Weights};
+use super::step::{Losses, NodePass, Weights};
 use crate::{Error, Number};
 use autodiff_ae::train::{Draw, Objective};
 use autodiff_ae::{Checkpoint, Error as LayerError, LANES, ParamView};
@@ -28,6 +30,9 @@ pub struct NodeObjective<T: Number> {
     pub weights: Vec<T>,
     pub drawer: Drawer,
     pub pass: NodePass<T>,
+    /// What evaluates losses and gradients in place of `pass`.
+    #[cfg(feature = "cuda")]
+    pub gpu: Option<NodeDevice<T>>,
     pub judge: NodePass<T>,
     pub plan: Plan,
     /// Tells trainings on other data or of other settings apart.
@@ -62,6 +67,30 @@ impl<T: Number> NodeObjective<T> {
             }
         }
         Ok((count > 0).then(|| sum / count as f64))
+    }
+}
+
+impl<T: Number> NodeObjective<T> {
+    /// Losses of the plan; adds their weighted gradient to `gradient`.
+    fn losses(
+        &mut self,
+        params: &[T],
+        weights: Weights,
+        gradient: &mut [T],
+    ) -> Result<Losses, Error> {
+        #[cfg(feature = "cuda")]
+        if let Some(gpu) = &mut self.gpu {
+            return gpu.evaluate(&self.train, &self.plan, params, weights, gradient);
+        }
+        self.pass.evaluate(
+            &self.train,
+            &self.plan,
+            params,
+            weights,
+            self.config.loss,
+            &self.weights,
+            gradient,
+        )
     }
 }
 
@@ -109,18 +138,7 @@ impl<T: Number> Objective<T> for NodeObjective<T> {
             rollout,
             latent,
         };
-        let losses = self
-            .pass
-            .evaluate(
-                &self.train,
-                &self.plan,
-                params,
-                weights,
-                self.config.loss,
-                &self.weights,
-                gradient,
-            )
-            .map_err(boxed)?;
+        let losses = self.losses(params, weights, gradient).map_err(boxed)?;
         let steps = losses.work.steps as f64 / self.plan.len().max(1) as f64;
         terms.copy_from_slice(&[losses.rollout, losses.auto, losses.latent, steps]);
         if 2 * losses.work.failed > self.plan.len() {

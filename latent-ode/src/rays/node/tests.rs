@@ -11,9 +11,9 @@ use crate::rays::{Inputs, PointLoss};
 use autodiff_ae::{Activation, Mlp};
 use stiff_ode_solvers::{Options, System, Tsit5, solve};
 
-const SPECIES: usize = 3;
+pub(super) const SPECIES: usize = 3;
 
-fn config(driven_by: DrivenBy, method: SolverMethod, sees: bool) -> NodeConfig {
+pub(super) fn config(driven_by: DrivenBy, method: SolverMethod, sees: bool) -> NodeConfig {
     NodeConfig {
         latent: 3,
         depth: 2,
@@ -41,7 +41,7 @@ fn number(i: usize) -> f64 {
 }
 
 /// Rays of the given lengths, on grids of their own.
-fn rays<T: Number>(lengths: &[usize]) -> Rays<T> {
+pub(super) fn rays<T: Number>(lengths: &[usize]) -> Rays<T> {
     let mut all = Rays::new(SPECIES, 6);
     let mut n = 0;
     let of = <T as autodiff_ae::Scalar>::of;
@@ -62,7 +62,7 @@ fn rays<T: Number>(lengths: &[usize]) -> Rays<T> {
 }
 
 /// Windows and points that differ from ray to ray.
-fn plan<T: Number>(rays: &Rays<T>) -> Plan {
+pub(super) fn plan<T: Number>(rays: &Rays<T>) -> Plan {
     let mut plan = Plan::default();
     for ray in 0..rays.len() {
         let lane = plan.push();
@@ -78,22 +78,29 @@ fn plan<T: Number>(rays: &Rays<T>) -> Plan {
     plan
 }
 
-const ALL: Weights = Weights {
+pub(super) const ALL: Weights = Weights {
     auto: 0.4,
     rollout: 1.0,
     latent: 0.2,
 };
 
-struct Case<T: Number> {
-    shape: NodeShape,
-    params: Vec<T>,
-    pass: NodePass<T>,
-    outputs: Vec<T>,
-    loss: PointLoss,
+pub(super) fn start(inputs: Inputs) -> StartFrom {
+    match inputs {
+        Inputs::Local => StartFrom::Abundances,
+        Inputs::Standalone => StartFrom::Given(1..4),
+    }
+}
+
+pub(super) struct Case<T: Number> {
+    pub shape: NodeShape,
+    pub params: Vec<T>,
+    pub pass: NodePass<T>,
+    pub outputs: Vec<T>,
+    pub loss: PointLoss,
 }
 
 impl<T: Number> Case<T> {
-    fn new(config: &NodeConfig, inputs: Inputs) -> Self {
+    pub fn new(config: &NodeConfig, inputs: Inputs) -> Self {
         let shape = NodeShape::new(config, inputs, SPECIES).unwrap();
         // `rays` has six numbers at a point whatever the inputs would ask for.
         let shape = NodeShape {
@@ -113,11 +120,7 @@ impl<T: Number> Case<T> {
             .unwrap(),
             ..shape
         };
-        let start = if inputs == Inputs::Local {
-            StartFrom::Abundances
-        } else {
-            StartFrom::Given(1..4)
-        };
+        let start = start(inputs);
         Self {
             params: shape.initialise(11).unwrap(),
             pass: NodePass::new(&shape, config, start),

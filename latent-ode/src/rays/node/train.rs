@@ -8,6 +8,8 @@ use super::super::scaling::{LogScaling, Pooling};
 use super::super::series::{Quantity, SeriesSource, position};
 use super::super::split::Split;
 use super::config::NodeConfig;
+#[cfg(feature = "cuda")]
+use super::cuda::NodeDevice;
 use super::draw::{Drawer, Plan};
 use super::net::{Keeps, NodeFrame, NodeNet, start_from};
 use super::objective::NodeObjective;
@@ -15,6 +17,8 @@ use super::rays::{NodeScaling, Rays, ScaledBy, Targets, raw_features, raw_target
 use super::shape::NodeShape;
 use super::step::NodePass;
 use crate::Error;
+#[cfg(feature = "cuda")]
+use autodiff_ae::cuda::CudaDevice;
 use autodiff_ae::optim::Stage;
 use autodiff_ae::train::{Method, Outcome, Progress, Stop, Trainer};
 use autodiff_ae::{Error as LayerError, Schedule, TrainerOptions};
@@ -106,6 +110,7 @@ pub(super) fn objective<T: Keeps>(
     source: &dyn SeriesSource,
     split: &Split,
     config: &RayConfig,
+    #[cfg(feature = "cuda")] gpu: Option<&CudaDevice>,
 ) -> Result<(NodeObjective<T>, NodeFrame), Error> {
     let (node, inputs, species) = (&config.node, config.inputs, source.species().len());
     let shape = NodeShape::new(node, inputs, species)?;
@@ -148,7 +153,14 @@ pub(super) fn objective<T: Keeps>(
     settings.max_seconds = 0.0;
     let parts = (&frame, settings, &split.train, &split.validation);
     let fingerprint = serde_json::to_string(&parts).map_err(|e| Error::Config(e.to_string()))?;
+    let weights: Vec<T> = (0..outputs)
+        .map(|j| <T as autodiff_ae::Scalar>::of(weight(j) / mean))
+        .collect();
     let objective = NodeObjective {
+        #[cfg(feature = "cuda")]
+        gpu: gpu
+            .map(|gpu| NodeDevice::new(gpu, &shape, node, &start, &train, &weights))
+            .transpose()?,
         config: node.clone(),
         drawer: Drawer::new(
             config.seed,
@@ -161,9 +173,7 @@ pub(super) fn objective<T: Keeps>(
         validation,
         outputs: frame.scaling.outputs.clone(),
         species,
-        weights: (0..outputs)
-            .map(|j| <T as autodiff_ae::Scalar>::of(weight(j) / mean))
-            .collect(),
+        weights,
         pass: pass(),
         judge: pass(),
         plan: Plan::default(),
@@ -185,7 +195,13 @@ fn train<T: Keeps>(
         .node
         .shortened_for(split.train.iter().filter(long).count());
     let config = &config;
-    let (objective, frame) = objective::<T>(source, split, config)?;
+    let (objective, frame) = objective::<T>(
+        source,
+        split,
+        config,
+        #[cfg(feature = "cuda")]
+        control.gpu.as_ref(),
+    )?;
     let (shape, species) = (objective.shape.clone(), objective.species);
     let options = options(&config.node, objective.drawer.per_epoch(), config.seed);
     let params = shape.initialise(config.seed)?;
