@@ -52,7 +52,8 @@ fn a_moving_balance_is_followed_within_the_tolerance_at_every_output() {
     let initial: Vec<f64> = systems.iter().flat_map(|s| [1.0, 1.0 / s.loss]).collect();
     for rtol in [1e-2, 1e-3, 1e-4] {
         let watch = Watch::default();
-        let found = solve_batch(&systems, &Rodas5p, SPAN, &initial, &options(rtol), &watch).unwrap();
+        let found =
+            solve_batch(&systems, &Rodas5p, SPAN, &initial, &options(rtol), &watch).unwrap();
         for (system, found) in systems.iter().zip(found) {
             let found = found.unwrap();
             let start = [1.0, 1.0 / system.loss];
