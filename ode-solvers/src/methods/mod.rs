@@ -9,7 +9,6 @@
 //! | [`Tsit5`] | systems that are not stiff, and solves that are differentiated in reverse | 5(4), explicit | 4 |
 mod bdf;
 mod convergence;
-mod defect;
 mod kvaerno5;
 mod newton;
 mod radau;

@@ -8,8 +8,8 @@
 //! embedded one has 2.3, 0.6, 1.8.
 use crate::Scalar;
 
-/// Weight of this estimate beside the embedded one, chosen on random models of the 224-reaction network (docs/solver-speed.md): with 2, one of 1183 is still off by
-/// more than ten tolerances; 3 costs one step in a hundred more.
+/// Weight of this estimate beside the embedded one, chosen on random models of the 224-reaction network (docs/solver-speed.md): with 2, two of 1183 are still off
+/// by more than ten tolerances; 3 takes one step in a hundred more than 2.5.
 const DEFECT: f64 = 2.5;
 /// The dense output is wanted between the ends, too: the defect counts relative to the smaller of the two states, but to no less than this part
 /// of the larger, so that a component may vanish.
