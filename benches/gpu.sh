@@ -37,8 +37,10 @@ run() {
     # A surrogate of lines of sight, on the GPU and on one core: `training_seconds` of its candidate.
     grid=../shared/data/pdr/v1_sample.h5
     if [ -e "$grid" ]; then
-        for device in cuda cpu; do
-            run $surrogate pdr train --data "$grid" --family pointwise --threads 1 --device $device --out "$folder/$device" --json
+        for family in pointwise node; do
+            for device in cuda cpu; do
+                run $surrogate pdr train --data "$grid" --family $family --threads 1 --device $device --out "$folder/$family-$device" --json
+            done
         done
     else
         echo "SKIPPED: $grid is not there to train a surrogate of lines of sight on"

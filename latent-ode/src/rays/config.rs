@@ -30,11 +30,6 @@ impl Family {
             Self::Node => "node",
         }
     }
-
-    /// Whether the command line gives it to a GPU; what one can train, [`RayConfig::check_gpu`] says.
-    pub fn runs_on_gpu(self) -> bool {
-        matches!(self, Self::Pointwise | Self::Cell)
-    }
 }
 
 /// What a surrogate is given along the ray.

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::output::Output;
 use clap::ValueEnum;
-use latent_ode::rays::{Family, RayControl};
+use latent_ode::rays::{RayConfig, RayControl};
 use latent_ode::train::EnsembleControl;
 use latent_ode::{TrainConfig, TrainControl};
 
@@ -15,7 +15,7 @@ pub enum Device {
     Auto,
     /// The CPU.
     Cpu,
-    /// The first GPU, in a build with the feature cuda (recipe paper; of `pdr train` the families pointwise and cell).
+    /// The first GPU, in a build with the feature cuda (`train` with the recipe paper, `pdr train` but for node with kvaerno5).
     Cuda,
 }
 
@@ -42,26 +42,25 @@ impl Device {
     }
 
     /// As [`Device::choose`] for a training of a ray surrogate; `alone`: it is not one of several families to choose from, of which
-    /// those that no GPU is for take the CPU.
+    /// what no GPU can train takes the CPU.
     ///
     /// # Errors
-    /// For `cuda` where no GPU can be used, or with a family that it is not for.
+    /// For `cuda` where no GPU can be used, or with a configuration that it is not for.
     pub fn choose_for_rays(
         self,
-        family: Family,
+        config: &RayConfig,
         alone: bool,
         output: &Output,
     ) -> Result<Chosen, Error> {
-        let able = family.runs_on_gpu();
-        if self == Self::Cuda && !able {
-            let text = format!("the family `{}` is trained on the CPU", family.name());
+        let refused = config.check_gpu().err();
+        if let (Self::Cuda, Some(why)) = (self, &refused) {
             if alone {
-                return Err(Error::Usage(format!("--device cuda: {text}")));
+                return Err(Error::Usage(format!("--device cuda: {why}")));
             }
-            output.note(&text);
+            output.note(&format!("{} on the CPU: {why}", config.family.name()));
             return Ok(Chosen::default());
         }
-        self.open(able, output)
+        self.open(refused.is_none(), output)
     }
 
     /// Opens the device; `able`: a GPU can take this training.

@@ -50,7 +50,7 @@ pub struct Train {
     /// Seed of initial parameters and batches, and with --fraction of what is learned from [default: 1].
     #[arg(long, value_name = "S")]
     pub seed: Option<u64>,
-    /// What computes losses and gradients: of pointwise and cell a GPU can.
+    /// What computes losses and gradients.
     #[arg(long, value_enum, default_value_t)]
     pub device: Device,
     /// Go on with the interrupted training in --out.
@@ -86,7 +86,7 @@ pub fn run(args: &Train, output: &Output) -> Result<Outcome, Error> {
     let auto = args.family == Some(FamilyChoice::Auto);
     let devices = chosen
         .iter()
-        .map(|c| args.device.choose_for_rays(c.config.family, !auto, output))
+        .map(|c| args.device.choose_for_rays(&c.config, !auto, output))
         .collect::<Result<Vec<_>, _>>()?;
     let files = Files::create(&args.out, args.resume)?;
     if !args.resume {
