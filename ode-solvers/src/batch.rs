@@ -95,6 +95,59 @@ where
     M: Method<T, W> + Sync,
     M::Stepper: Stepper<T, L, W>,
 {
+    let task = (span, initial, options, watch);
+    solve_all::<T, L, M, W>(make, method, task, None)
+}
+
+/// As [`solve_lanes`], the states at the output times of [`Options::outputs`] written into `states` (dim × times × models, column-major)
+/// instead of [`Solution::y`], which stays empty: nothing is allocated or copied for them. What a model did not reach is left as it was, of one that fails what it
+/// had reached is there.
+///
+/// # Errors
+/// As [`solve_lanes`]; [`SolveError::Dimension`] where `states` has another length, so that outputs at every step, whose number is not known, are refused.
+pub fn solve_lanes_into<T, L, M, const W: usize>(
+    make: impl Fn() -> L + Sync,
+    method: &M,
+    span: (T, T),
+    initial: &[T],
+    options: &Options<T>,
+    watch: &Watch<'_>,
+    states: &mut [T],
+) -> Result<BatchResults<T>, SolveError>
+where
+    T: Scalar,
+    L: LaneSystem<T, W>,
+    M: Method<T, W> + Sync,
+    M::Stepper: Stepper<T, L, W>,
+{
+    let times = options.output_times().len();
+    let expected = initial.len() * times;
+    if states.len() != expected || times == 0 {
+        return Err(SolveError::Dimension {
+            what: "the room for the states at the output times",
+            expected,
+            found: states.len(),
+        });
+    }
+    let task = (span, initial, options, watch);
+    solve_all::<T, L, M, W>(make, method, task, Some(states))
+}
+
+/// Span, initial states, options, watch.
+type Task<'a, T> = ((T, T), &'a [T], &'a Options<T>, &'a Watch<'a>);
+
+fn solve_all<T, L, M, const W: usize>(
+    make: impl Fn() -> L + Sync,
+    method: &M,
+    (span, initial, options, watch): Task<'_, T>,
+    states: Option<&mut [T]>,
+) -> Result<BatchResults<T>, SolveError>
+where
+    T: Scalar,
+    L: LaneSystem<T, W>,
+    M: Method<T, W> + Sync,
+    M::Stepper: Stepper<T, L, W>,
+{
     let dim = make().dim();
     options.check(dim, span)?;
     if dim == 0 || !initial.len().is_multiple_of(dim) {
@@ -105,7 +158,10 @@ where
         });
     }
     let models = initial.len() / dim;
+    let width = dim * options.output_times().len();
+    let rooms = states.map(|states| states.chunks_mut(width).map(Some).collect());
     let queue = Queue {
+        rooms: rooms.map(Mutex::new),
         next: AtomicUsize::new(0),
         done: AtomicUsize::new(0),
         models,
@@ -121,6 +177,7 @@ where
         let mut worker = Worker {
             queue: &queue,
             current: std::array::from_fn(|_| Solution::default()),
+            rooms: [const { None }; W],
             results: Vec::new(),
         };
         let outcome = Engine::<T, M::Stepper, W>::new(method.stepper()).run(
@@ -165,12 +222,27 @@ struct Queue<'q, T> {
     initial: &'q [T],
     options: &'q Options<T>,
     watch: &'q Watch<'q>,
+    /// Where the states of each model go, if not into its solution.
+    rooms: Option<Mutex<Vec<Option<&'q mut [T]>>>>,
+}
+
+impl<'q, T> Queue<'q, T> {
+    /// The room of a model, given out once.
+    fn room(&self, model: usize) -> Option<&'q mut [T]> {
+        let mut rooms = self
+            .rooms
+            .as_ref()?
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        rooms.get_mut(model)?.take()
+    }
 }
 
 /// One thread's client: W solutions under way, and those done.
 struct Worker<'q, T, const W: usize> {
     queue: &'q Queue<'q, T>,
     current: [Solution<T>; W],
+    rooms: [Option<&'q mut [T]>; W],
     results: Vec<(usize, Result<Solution<T>, SolveError>)>,
 }
 
@@ -207,7 +279,10 @@ impl<T: Scalar, P, const W: usize> Client<T, P, W> for Worker<'_, T, W> {
             solution.reset(queue.dim, queue.options.dense);
             let outputs = queue.options.output_times().len();
             solution.t.reserve_exact(outputs);
-            solution.y.reserve_exact(outputs * queue.dim);
+            self.rooms[lane] = queue.room(model);
+            if self.rooms[lane].is_none() {
+                solution.y.reserve_exact(outputs * queue.dim);
+            }
             return Some(Start {
                 model,
                 t0: queue.span.0,
@@ -217,10 +292,16 @@ impl<T: Scalar, P, const W: usize> Client<T, P, W> for Worker<'_, T, W> {
     }
 
     #[inline(always)]
-    fn output(&mut self, lane: usize, _index: usize, t: T, y: &[[T; W]]) {
+    fn output(&mut self, lane: usize, index: usize, t: T, y: &[[T; W]]) {
         let solution = &mut self.current[lane];
         solution.t.push(t);
-        solution.y.extend(y.iter().map(|y| y[lane]));
+        let Some(room) = &mut self.rooms[lane] else {
+            solution.y.extend(y.iter().map(|y| y[lane]));
+            return;
+        };
+        for (to, y) in room.iter_mut().skip(index * y.len()).zip(y) {
+            *to = y[lane];
+        }
     }
 
     fn event(&mut self, lane: usize, event: usize, t: T, y: &[[T; W]]) {

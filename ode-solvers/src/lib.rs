@@ -32,7 +32,7 @@ mod system;
 mod undeclared;
 
 pub use adjoint::{LaneTimes, Outcome, Rollout};
-pub use batch::{BatchResults, Watch, solve_batch, solve_lanes};
+pub use batch::{BatchResults, Watch, solve_batch, solve_lanes, solve_lanes_into};
 pub use controller::{ControlNumbers, Controller};
 pub use dense::DenseOutput;
 pub use differences::ColouredDifferences;

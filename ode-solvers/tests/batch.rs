@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use proptest::prelude::*;
 use stiff_ode_solvers::{
     Each, Jacobian, Options, Rodas5p, Solution, SolveError, SparsityPattern, System, Tsit5, Watch,
-    solve, solve_batch, solve_lanes,
+    solve, solve_batch, solve_lanes, solve_lanes_into,
 };
 
 /// Robertson's reaction with a factor on its rates; a negative factor explodes.
@@ -60,6 +60,47 @@ fn in_pool<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
         .build()
         .unwrap()
         .install(work)
+}
+
+/// States go to one array, the same as into solutions; a model that fails spoils no other, and wrong lengths are refused.
+#[test]
+fn states_are_written_to_one_array() {
+    let (mut systems, initial) = models(11);
+    systems[4] = Rates(-1.0);
+    let watch = Watch::default();
+    let make = || Each::<f64, Rates, 4>::new(&systems);
+    let apart = solve_lanes::<f64, _, _, 4>(make, &Rodas5p, SPAN, &initial, &options(), &watch);
+    let width = 3 * 20;
+    for threads in [1, 2] {
+        let mut states = vec![f64::NAN; 11 * width];
+        let found = in_pool(threads, || {
+            let (options, states) = (options(), &mut states);
+            solve_lanes_into::<f64, _, _, 4>(
+                make, &Rodas5p, SPAN, &initial, &options, &watch, states,
+            )
+        })
+        .unwrap();
+        for (m, (found, apart)) in found.iter().zip(apart.as_ref().unwrap()).enumerate() {
+            let states = &states[m * width..][..width];
+            let (Ok(found), Ok(apart)) = (found, apart) else {
+                assert_eq!((m, found.is_err(), apart.is_err()), (4, true, true));
+                continue;
+            };
+            assert!(found.y.is_empty());
+            assert_eq!(states, apart.y);
+            assert_eq!((&found.t, &found.y_end), (&apart.t, &apart.y_end));
+        }
+    }
+    let mut short = vec![0.0; 11 * width - 1];
+    for options in [options(), options().outputs(Vec::new()), Options::default()] {
+        let refused = solve_lanes_into::<f64, _, _, 4>(
+            make, &Rodas5p, SPAN, &initial, &options, &watch, &mut short,
+        );
+        assert!(
+            matches!(refused, Err(SolveError::Dimension { .. })),
+            "{refused:?}"
+        );
+    }
 }
 
 #[test]

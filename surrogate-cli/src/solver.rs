@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use stiff_ode_solvers::{
     BatchResults, LaneJacobian, Options, Rodas5p, SolveError, Statistics, SteadyState, Stop, Watch,
-    solve_lanes,
+    solve_lanes_into,
 };
 
 /// Models side by side in each thread: one AVX-512 vector, two of AVX2.
@@ -107,13 +107,14 @@ pub fn solve(
     match task.conditions {
         Along::Constant(environments) => {
             let kinetics = constant(task, environments)?;
+            let mut data = run.room();
             let clock = Instant::now();
             let results = if run.one_at_a_time() {
-                run.solve::<_, 1>(|| kinetics.lanes(), &options)?
+                run.solve::<_, 1>(|| kinetics.lanes(), &options, &mut data)?
             } else {
-                run.solve::<_, LANES>(|| kinetics.lanes(), &options)?
+                run.solve::<_, LANES>(|| kinetics.lanes(), &options, &mut data)?
             };
-            run.collect(results, clock)
+            Ok(run.collect(results, data, clock))
         }
         Along::Track(track) => {
             let rates = task.rates.clone();
@@ -127,13 +128,14 @@ pub fn solve(
                 ..*task
             };
             let run = Run { task, ..run };
+            let mut data = run.room();
             let clock = Instant::now();
             let results = if run.one_at_a_time() {
-                run.solve::<_, 1>(|| kinetics.lanes(), &options)?
+                run.solve::<_, 1>(|| kinetics.lanes(), &options, &mut data)?
             } else {
-                run.solve::<_, LANES>(|| kinetics.lanes(), &options)?
+                run.solve::<_, LANES>(|| kinetics.lanes(), &options, &mut data)?
             };
-            let mut batch = run.collect(results, clock)?;
+            let mut batch = run.collect(results, data, clock);
             let width = outputs.len() * task.network.species().len();
             for model in batch.data.chunks_mut(width.max(1)) {
                 kinetics.expand(&outputs, model)?;
@@ -187,47 +189,54 @@ impl Run<'_> {
         models <= 1 || species > LARGEST_IN_LANES || self.task.batching == Batching::Off
     }
 
+    /// Room for the number densities of all models at all times, not-a-number until they are there.
+    fn room(&self) -> Vec<f64> {
+        vec![f64::NAN; self.task.initial.len() * self.task.times.len()]
+    }
+
     fn solve<L: LaneJacobian<f64, W>, const W: usize>(
         &self,
         make: impl Fn() -> L + Sync,
         options: &Options,
+        data: &mut [f64],
     ) -> Result<BatchResults<f64>, SolveError> {
-        let initial = self.task.initial;
-        solve_lanes::<f64, _, _, W>(make, &Rodas5p, self.span, initial, options, self.watch)
+        let (span, initial, watch) = (self.span, self.task.initial, self.watch);
+        solve_lanes_into::<f64, _, _, W>(make, &Rodas5p, span, initial, options, watch, data)
     }
 
-    fn collect(&self, results: BatchResults<f64>, clock: Instant) -> Result<Batch, Error> {
+    fn collect(&self, results: BatchResults<f64>, data: Vec<f64>, clock: Instant) -> Batch {
         let seconds = clock.elapsed().as_secs_f64();
         let species = self.task.network.species().len();
         let width = self.task.times.len() * species;
         let mut batch = Batch {
             models: results.len(),
-            data: Vec::with_capacity(results.len() * width),
+            data,
             failures: Vec::new(),
             steady: Vec::with_capacity(results.len()),
             seconds,
             statistics: Statistics::default(),
         };
-        for (row, result) in results.into_iter().enumerate() {
-            let complete = batch.data.len() + width;
+        let rooms = batch.data.chunks_mut(width.max(1));
+        for ((row, result), room) in results.into_iter().enumerate().zip(rooms) {
             match result {
                 Ok(solution) => {
-                    batch.data.extend_from_slice(&solution.y);
-                    while batch.data.len() < complete && species > 0 {
-                        batch.data.extend_from_slice(&solution.y_end);
+                    // What comes after rest repeats the state at rest.
+                    let reached = solution.t.len() * species;
+                    for state in room[reached..].chunks_mut(species.max(1)) {
+                        state.copy_from_slice(&solution.y_end);
                     }
                     let rest = solution.stop == Stop::SteadyState;
                     batch.steady.push(rest.then_some(solution.t_end / YEAR));
                     batch.statistics += solution.stats;
                 }
                 Err(error) => {
-                    batch.data.resize(complete, f64::NAN);
+                    room.fill(f64::NAN);
                     batch.steady.push(None);
                     let reason = latent_ode::describe_failure(&error, self.task.network);
                     batch.failures.push((row, reason));
                 }
             }
         }
-        Ok(batch)
+        batch
     }
 }
