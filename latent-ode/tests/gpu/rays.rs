@@ -163,14 +163,4 @@ pub fn all(device: &CudaDevice) {
     of_cells.family = Family::Cell;
     let cells: &Training<'_> = &|config, control| train_on_cells(&cube, "cube", config, control);
     compare::<f32>(device, &of_cells, 2e-4, cells);
-
-    // What the device does not do is refused by name.
-    let mut node = config(Precision::F32);
-    node.family = Family::Node;
-    let mut control = RayControl {
-        gpu: Some(device.clone()),
-        ..RayControl::default()
-    };
-    let refused = rays(&node, &mut control);
-    assert!(matches!(refused, Err(Error::Option { name: "device", .. })));
 }
