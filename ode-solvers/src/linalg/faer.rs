@@ -184,7 +184,7 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(solver.factorize(&shift, &jacobian), [false; W]);
         }
-        solver.solve(&mut x);
+        solver.solve(&jacobian, &mut x);
         x
     }
 
@@ -234,8 +234,8 @@ mod tests {
         let mut copy = solver.clone();
         assert_eq!(copy.factorize(&[3.0, 3.0], &jacobian), [false, true]);
         let (mut x, mut y) = ([[1.0, 1.0]; 3], [[1.0, 1.0]; 3]);
-        solver.solve(&mut x);
-        copy.solve(&mut y);
+        solver.solve(&jacobian, &mut x);
+        copy.solve(&jacobian, &mut y);
         for i in 0..3 {
             assert!((x[i][0] - 1.0 / 1.5).abs() < 1e-15);
             assert_eq!(x[i][0], y[i][0]);
