@@ -1,7 +1,6 @@
 //! Whether solutions hold: one random combination of the equations, w·M x = w·b, for a dot product a solution.
 //!
-//! A solution that is off by more than rounding fails it but for a set of directions of measure zero; one that passes has a backward error near rounding along
-//! w. It costs a tenth of a residual and a second solve, which remain for the solutions that fail.
+//! What a solution leaves of its right-hand side must be nearly orthogonal to w to pass unseen; nothing but the backward error along w is looked at. It costs a tenth of a residual and a second solve, which remain for the solutions that fail.
 use super::SparsityPattern;
 use crate::Scalar;
 use crate::aligned::Aligned;
