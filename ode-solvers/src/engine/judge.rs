@@ -69,7 +69,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             if !options.events.is_empty() {
                 self.locate_events::<S, Q>(&accepted, options, client);
             }
-            self.emit::<S, Q>(&accepted, options, client);
+            self.emit::<S, Q>(&accepted, system, options, client);
             if options.dense {
                 self.emit_dense::<S, Q>(&accepted, options, client);
             }

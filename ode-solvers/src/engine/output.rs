@@ -2,15 +2,20 @@
 use super::{Client, Engine};
 use crate::dense::node;
 use crate::invariant::restore_invariants;
-use crate::methods::Stepper;
+use crate::methods::{Attempt, Stepper};
 use crate::options::Outputs;
 use crate::{LaneSystem, Options, Scalar};
 
 impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
     /// Outputs that fall into the accepted steps.
     #[inline(always)]
-    pub(super) fn emit<S, Q>(&mut self, accepted: &[bool; W], options: &Options<T>, client: &mut Q)
-    where
+    pub(super) fn emit<S, Q>(
+        &mut self,
+        accepted: &[bool; W],
+        system: &mut S,
+        options: &Options<T>,
+        client: &mut Q,
+    ) where
         S: LaneSystem<T, W>,
         P: Stepper<T, S, W>,
         Q: Client<T, P, W>,
@@ -57,6 +62,10 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             self.ready_interpolant::<S>();
             self.stepper
                 .interpolate(&theta, &self.h, &self.y, &self.y_new, &mut self.out);
+            if self.stepper.refines_outputs() {
+                let inside = std::array::from_fn(|l| pending[l] && due[l] != ends[l]);
+                self.refine_outputs(&inside, &theta, system);
+            }
             restore_invariants(&options.invariants, &self.totals, &mut self.out);
             if let Some(laws) = &options.nonnegative {
                 self.project_outputs(&pending, laws, options);
@@ -78,6 +87,29 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
                         .unwrap_or(T::nan());
                 }
             }
+        }
+    }
+
+    /// What the method makes better of the states interpolated at t + θ h.
+    #[inline(always)]
+    fn refine_outputs<S>(&mut self, lanes: &[bool; W], theta: &[T; W], system: &mut S)
+    where
+        S: LaneSystem<T, W>,
+        P: Stepper<T, S, W>,
+    {
+        if !lanes.contains(&true) {
+            return;
+        }
+        let attempt = Attempt {
+            t: &self.t,
+            h: &self.h,
+            y: &self.y,
+            y_new: &self.y_new,
+        };
+        self.stepper
+            .refine(system, lanes, theta, attempt, &mut self.out);
+        for l in 0..W {
+            self.lanes[l].stats.rhs_evaluations += usize::from(lanes[l]);
         }
     }
 

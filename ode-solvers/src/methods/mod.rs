@@ -26,6 +26,19 @@ use crate::controller::Control;
 pub(crate) use crate::sums::{add_weighted, combine};
 use crate::{Options, Scalar, SolveError, Statistics};
 
+/// The last attempt: a step of length h from (t, y) to y_new.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a, T, const W: usize> {
+    /// Where it starts.
+    pub t: &'a [T; W],
+    /// Its length.
+    pub h: &'a [T; W],
+    /// The state at its start.
+    pub y: &'a [[T; W]],
+    /// The state at its end.
+    pub y_new: &'a [[T; W]],
+}
+
 /// A method as a value: what a user hands to [`crate::solve`].
 pub trait Method<T: Scalar, const W: usize = 1>: Clone {
     /// Its working memory and its arithmetic over W lanes.
@@ -128,6 +141,22 @@ pub trait Stepper<T: Scalar, S, const W: usize> {
         y_new: &[[T; W]],
         out: &mut [[T; W]],
     );
+
+    /// Whether [`Stepper::refine`] improves on [`Stepper::interpolate`].
+    fn refines_outputs(&self) -> bool {
+        false
+    }
+
+    /// Improves `out`, the interpolated state at t + θ h within the last attempt, in these lanes. One right-hand side.
+    fn refine(
+        &mut self,
+        _system: &mut S,
+        _lanes: &[bool; W],
+        _theta: &[T; W],
+        _within: Attempt<'_, T, W>,
+        _out: &mut [[T; W]],
+    ) {
+    }
 
     /// Work of the last `begin` for a lane that is fresh, or only changed.
     fn begin_cost(&self, lane: usize, fresh: bool) -> Statistics;

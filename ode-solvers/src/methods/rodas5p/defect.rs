@@ -13,7 +13,7 @@ use crate::Scalar;
 const DEFECT: f64 = 2.5;
 /// The dense output is wanted between the ends, too: the defect counts relative to the smaller of the two states, but to no less than this part
 /// of the larger, so that a component may vanish.
-const LEAST: f64 = 0.1;
+const LEAST: f64 = 0.05;
 
 /// The states between which a step is judged.
 #[derive(Clone, Copy)]
