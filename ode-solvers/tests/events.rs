@@ -28,6 +28,9 @@ impl Jacobian for Oscillator {
     }
 }
 
+/// Place of `Rodas5p` in [`with_each_method`].
+const RODAS5P: usize = 1;
+
 fn with_each_method(
     system: &Oscillator,
     span: (f64, f64),
@@ -193,10 +196,13 @@ fn the_dense_output_is_what_outputs_are() {
         let system = Oscillator(1.3);
         let at_times =
             with_each_method(&system, span, &[1.0, 0.0], &options.outputs(times.clone()));
-        for (found, with) in with_each_method(&system, span, &[1.0, 0.0], &dense)
+        for (method, (found, with)) in with_each_method(&system, span, &[1.0, 0.0], &dense)
             .into_iter()
             .zip(at_times)
+            .enumerate()
         {
+            // A polynomial stands for the states that `Rodas5p` refines one by one.
+            let refined = method == RODAS5P;
             let (found, with) = (found.unwrap(), with.unwrap());
             let trajectory = found.dense.unwrap();
             assert_eq!(trajectory.span(), Some(span));
@@ -205,7 +211,8 @@ fn the_dense_output_is_what_outputs_are() {
             for (k, &t) in times.iter().enumerate() {
                 trajectory.at(t, &mut y).unwrap();
                 for i in 0..2 {
-                    assert!((y[i] - with.state(k)[i]).abs() < 1e-13, "{t}: {y:?}");
+                    let apart = (y[i] - with.state(k)[i]).abs();
+                    assert!(apart < if refined { 1e-7 } else { 1e-13 }, "{t}: {y:?}");
                 }
             }
             let outside = trajectory.at(12.1, &mut y);

@@ -71,7 +71,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             }
             self.emit::<S, Q>(&accepted, system, options, client);
             if options.dense {
-                self.emit_dense::<S, Q>(&accepted, options, client);
+                self.emit_dense::<S, Q>(&accepted, system, options, client);
             }
             if let Some(steady) = &options.steady {
                 self.note_rest(&accepted, steady);

@@ -139,6 +139,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
     pub(super) fn emit_dense<S, Q>(
         &mut self,
         accepted: &[bool; W],
+        system: &mut S,
         options: &Options<T>,
         client: &mut Q,
     ) where
@@ -160,6 +161,9 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
                 let theta = [node(k, degree); W];
                 self.stepper
                     .interpolate(&theta, &self.h, &self.y, &self.y_new, &mut self.out);
+                if self.stepper.refines_outputs() {
+                    self.refine_outputs(accepted, &theta, system);
+                }
                 restore_invariants(&options.invariants, &self.totals, &mut self.out);
                 self.restore_sums_within(accepted, options);
             }

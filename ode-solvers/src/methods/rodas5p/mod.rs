@@ -271,7 +271,7 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
     }
 
     fn interpolant_degree(&self) -> usize {
-        4
+        if self.refines { refine::DEGREE } else { 4 }
     }
 
     #[inline(always)]

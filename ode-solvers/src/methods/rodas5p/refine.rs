@@ -10,6 +10,9 @@ use crate::Scalar;
 /// Outputs are refined at tolerances below this: above, steps are so few that the outputs would cost as much.
 pub(super) const BELOW: f64 = 3e-4;
 
+/// Degree of the polynomial that stands for the refined states of a step in a dense output.
+pub(super) const DEGREE: usize = 6;
+
 /// `slope` less p′ at t + θ h, with p's coefficients K₁, K₂, K₃ in `dense`, one after the other.
 #[inline(always)]
 pub(super) fn subtract_slope<T: Scalar, const W: usize>(
