@@ -102,12 +102,10 @@ impl<T: Scalar> FixedLu<T> {
                 }
             } else {
                 let column = &self.work.as_flattened()[self.sparse..];
-                growth = larger(
-                    growth,
-                    self.block.add_column::<FUSED>(j - self.sparse, column),
-                );
+                self.block.column_mut(j - self.sparse).copy_from_slice(column);
             }
         }
+        growth = larger(growth, self.block.factorize::<FUSED>());
         for &inverse in self.inverse_pivots.iter().chain(&self.block.inverse_pivots) {
             // Adds 0 where finite, spoils the growth otherwise.
             growth += inverse * T::zero();
@@ -225,28 +223,41 @@ impl<T: Scalar> Block<T> {
         }
     }
 
-    /// Factorises column j, the ones before it being done. Returns the largest multiplier in it.
+    /// Column j, to be set before the factorisation.
     #[inline(always)]
-    fn add_column<const FUSED: bool>(&mut self, j: usize, column: &[T]) -> T {
+    fn column_mut(&mut self, j: usize) -> &mut [T] {
+        &mut self.columns.as_flattened_mut()[j * self.m..][..self.m]
+    }
+
+    /// Factorises; returns the largest multiplier. [`CHUNK`] columns are finished, then what they take from all the others is taken: these do not wait for
+    /// each other, as the pivots of one column do.
+    #[inline(always)]
+    fn factorize<const FUSED: bool>(&mut self) -> T {
         let m = self.m;
-        let (done, rest) = self.columns.as_flattened_mut().split_at_mut(j * m);
-        let x = &mut rest[..m];
-        x.copy_from_slice(column);
-        for (k, four) in done.chunks_exact(CHUNK * m).enumerate() {
-            forward::<T, FUSED>(x, four, k * CHUNK);
-        }
-        for k in j / CHUNK * CHUNK..j {
-            let u = x[k];
-            for i in k + 1..m {
-                x[i] = less::<T, FUSED>(x[i], u, done[k * m + i]);
-            }
-        }
-        let inverse = T::one() / x[j];
-        self.inverse_pivots[j] = inverse;
         let mut growth = T::zero();
-        for x in &mut x[j + 1..] {
-            *x *= inverse;
-            growth = larger(growth, *x);
+        let mut rest = self.columns.as_flattened_mut();
+        for k in (0..m).step_by(CHUNK) {
+            let (four, later) = rest.split_at_mut(CHUNK * m);
+            for q in 0..CHUNK {
+                let (before, own) = four.split_at_mut(q * m);
+                let x = &mut own[..m];
+                for (p, c) in before.chunks_exact(m).enumerate() {
+                    let u = x[k + p];
+                    for i in k + p + 1..m {
+                        x[i] = less::<T, FUSED>(x[i], u, c[i]);
+                    }
+                }
+                let inverse = T::one() / x[k + q];
+                self.inverse_pivots[k + q] = inverse;
+                for x in &mut x[k + q + 1..] {
+                    *x *= inverse;
+                    growth = larger(growth, *x);
+                }
+            }
+            for x in later.chunks_exact_mut(m) {
+                forward::<T, FUSED>(x, four, k);
+            }
+            rest = later;
         }
         growth
     }
