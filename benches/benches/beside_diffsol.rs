@@ -13,7 +13,7 @@ use diffsol::{
 };
 use std::cell::RefCell;
 use std::time::Instant;
-use stiff_ode_solvers::{Jacobian, Options, RadauIia5, Rodas5p, Watch, solve, solve_lanes};
+use stiff_ode_solvers::{Bdf, Jacobian, Options, RadauIia5, Rodas5p, Watch, solve, solve_lanes};
 
 type M = FaerSparseMat<f64>;
 type V = FaerVec<f64>;
@@ -177,21 +177,28 @@ impl<S: Jacobian> Problem<'_, S> {
     }
 
     /// States at all times but the first, of one model.
-    fn ours(&self, model: &[f64], rtol: f64) -> Vec<f64> {
-        let options = Options::default()
+    fn rodas5p(&self, model: &[f64], rtol: f64) -> Option<Vec<f64>> {
+        let options = self.options(rtol);
+        let found = solve(self.system, &Rodas5p, self.span(), model, &options);
+        found.ok().map(|found| found.y)
+    }
+
+    fn bdf(&self, model: &[f64], rtol: f64) -> Option<Vec<f64>> {
+        let options = self.options(rtol);
+        let found = solve(self.system, &Bdf::default(), self.span(), model, &options);
+        found.ok().map(|found| found.y)
+    }
+
+    fn options(&self, rtol: f64) -> Options {
+        Options::default()
             .rtol(rtol)
             .atol((self.atol)(rtol))
-            .outputs(self.times[1..].to_vec());
-        let found = solve(self.system, &Rodas5p, self.span(), model, &options);
-        found.unwrap().y
+            .outputs(self.times[1..].to_vec())
     }
 
     /// The same of all models at once, eight side by side, in one thread.
     fn in_lanes(&self, batch: &KineticsBatch<'_>, rtol: f64) -> Vec<Option<Vec<f64>>> {
-        let options = Options::default()
-            .rtol(rtol)
-            .atol((self.atol)(rtol))
-            .outputs(self.times[1..].to_vec());
+        let options = self.options(rtol);
         let found = solve_lanes::<f64, _, _, 8>(
             || batch.lanes(),
             &Rodas5p,
@@ -273,23 +280,50 @@ impl<S: Jacobian> Problem<'_, S> {
     }
 
     fn compare(&self) {
-        let one = |rtol| self.models.iter().map(move |m| Some(self.ours(m, rtol)));
-        self.compare_with("Rodas5p", |rtol| one(rtol).collect());
+        println!("{}", self.name);
+        let truth = self.truth();
+        let all = |solve: fn(&Self, &[f64], f64) -> Option<Vec<f64>>, rtol| {
+            let models = self.models.iter();
+            models.map(|m| solve(self, m, rtol)).collect()
+        };
+        let ours = [
+            (
+                "Rodas5p",
+                self.curve("Rodas5p", &truth, |rtol| all(Self::rodas5p, rtol)),
+            ),
+            (
+                "Bdf",
+                self.curve("Bdf", &truth, |rtol| all(Self::bdf, rtol)),
+            ),
+        ];
+        self.beside_diffsol(&truth, &ours);
     }
 
+    /// As [`Self::compare`], with the models solved together.
     fn compare_with(&self, name: &str, ours: impl Fn(f64) -> Vec<Option<Vec<f64>>>) {
         println!("{}", self.name);
-        let truth: Vec<Vec<f64>> = self.models.iter().map(|m| self.reference(m)).collect();
-        let ours = self.curve(name, &truth, ours);
+        let truth = self.truth();
+        let ours = [(name, self.curve(name, &truth, ours))];
+        self.beside_diffsol(&truth, &ours);
+    }
+
+    fn truth(&self) -> Vec<Vec<f64>> {
+        self.models.iter().map(|m| self.reference(m)).collect()
+    }
+
+    /// How much faster each of ours is at the errors that diffsol reaches.
+    fn beside_diffsol(&self, truth: &[Vec<f64>], ours: &[(&str, Vec<(f64, f64)>)]) {
         let one = |rtol| self.models.iter().map(move |m| self.diffsol(m, rtol));
-        let theirs = self.curve("diffsol", &truth, |rtol| one(rtol).collect());
-        for &(error, time) in &theirs {
-            if let Some(own) = time_at(&ours, error) {
-                println!(
-                    "  at an error of {error:.1e}: {:.1} times as fast",
-                    time / own
-                );
-            }
+        for (error, time) in self.curve("diffsol", truth, |rtol| one(rtol).collect()) {
+            let ratio = |(name, curve): &(&str, Vec<(f64, f64)>)| {
+                let own = time_at(curve, error)?;
+                Some(format!("{name} {:.1}", time / own))
+            };
+            let ratios: Vec<String> = ours.iter().filter_map(ratio).collect();
+            println!(
+                "  at an error of {error:.1e}, times as fast: {}",
+                ratios.join(", ")
+            );
         }
     }
 }
