@@ -4,7 +4,11 @@
 use std::time::Instant;
 
 use chem_network::{Environment, KineticsBatch, Network, YEAR, embedded, read_network};
-use stiff_ode_solvers::{BatchResults, Options, Rodas5p, Watch, solve_lanes};
+use chem_network::KineticsLanes;
+use stiff_ode_solvers::methods::{Method, Stepper};
+use stiff_ode_solvers::{
+    BatchResults, Bdf, Options, RadauIia5, Rodas5p, Watch, solve_lanes,
+};
 
 /// What is solved and how.
 struct Settings {
@@ -23,6 +27,8 @@ struct Settings {
     rows: Vec<usize>,
     /// Numbers of lanes to time: of 1, 4, 8.
     lanes: Vec<usize>,
+    /// rodas5p, or bdf or radau, which have one lane.
+    method: String,
 }
 
 impl Settings {
@@ -41,6 +47,7 @@ impl Settings {
             repeats: 15,
             rows: Vec::new(),
             lanes: vec![1, 4, 8],
+            method: "rodas5p".into(),
         };
         let numbers = |list: &str| list.split(',').map(str::parse).collect::<Result<_, _>>();
         for argument in std::env::args().skip(1) {
@@ -59,6 +66,7 @@ impl Settings {
                 "repeats" => settings.repeats = value.parse()?,
                 "rows" => settings.rows = numbers(value)?,
                 "lanes" => settings.lanes = numbers(value)?,
+                "method" => settings.method = value.into(),
                 other => return Err(format!("unknown key {other}").into()),
             }
         }
@@ -119,13 +127,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let loose = options.clone().rtol(settings.rtol).atol(settings.atol);
     let tight = options.rtol(settings.tight).atol(1e-22);
     let truth = lanes::<8>(&batch, &initial, &tight)?.1;
-    let (_, found) = lanes::<8>(&batch, &initial, &loose)?;
+    let alone = |options: &Options<f64>| match settings.method.as_str() {
+        "rodas5p" => lanes_of::<1, _>(&batch, &Rodas5p, &initial, options),
+        "bdf" => lanes_of::<1, _>(&batch, &Bdf::default(), &initial, options),
+        "radau" => lanes_of::<1, _>(&batch, &RadauIia5, &initial, options),
+        other => Err(format!("unknown method {other}").into()),
+    };
+    let many = settings.method == "rodas5p";
+    let found = match many {
+        true => lanes::<8>(&batch, &initial, &loose)?.1,
+        false => alone(&loose)?.1,
+    };
     accuracy(&network, &found, &truth);
     let mut best = vec![f64::INFINITY; settings.lanes.len()];
     for _ in 0..settings.repeats {
         for (best, width) in best.iter_mut().zip(&settings.lanes) {
             let seconds = match width {
-                1 => lanes::<1>(&batch, &initial, &loose)?.0,
+                _ if !many => alone(&loose)?.0,
+                1 => alone(&loose)?.0,
                 4 => lanes::<4>(&batch, &initial, &loose)?.0,
                 _ => lanes::<8>(&batch, &initial, &loose)?.0,
             };
@@ -139,23 +158,30 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Seconds for all models in one thread, and what they gave.
+/// Seconds for all models (in one thread, if the pool has one), and what they gave.
 fn lanes<const W: usize>(
     batch: &KineticsBatch<'_>,
     initial: &[f64],
     options: &Options<f64>,
 ) -> Result<(f64, BatchResults<f64>), Box<dyn std::error::Error>> {
+    lanes_of::<W, _>(batch, &Rodas5p, initial, options)
+}
+
+fn lanes_of<'b, const W: usize, M>(
+    batch: &'b KineticsBatch<'_>,
+    method: &M,
+    initial: &[f64],
+    options: &Options<f64>,
+) -> Result<(f64, BatchResults<f64>), Box<dyn std::error::Error>>
+where
+    M: Method<f64, W> + Sync,
+    M::Stepper: Stepper<f64, KineticsLanes<'b, W>, W>,
+{
     let times = options.output_times();
     let span = (times[0], times[times.len() - 1]);
     let start = Instant::now();
-    let results = solve_lanes::<f64, _, _, W>(
-        || batch.lanes(),
-        &Rodas5p,
-        span,
-        initial,
-        options,
-        &Watch::default(),
-    )?;
+    let watch = Watch::default();
+    let results = solve_lanes(|| batch.lanes(), method, span, initial, options, &watch)?;
     Ok((start.elapsed().as_secs_f64(), results))
 }
 
