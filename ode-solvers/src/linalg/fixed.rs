@@ -102,7 +102,9 @@ impl<T: Scalar> FixedLu<T> {
                 }
             } else {
                 let column = &self.work.as_flattened()[self.sparse..];
-                self.block.column_mut(j - self.sparse).copy_from_slice(column);
+                self.block
+                    .column_mut(j - self.sparse)
+                    .copy_from_slice(column);
             }
         }
         growth = larger(growth, self.block.factorize::<FUSED>());
