@@ -121,8 +121,9 @@ impl<'a> KineticsBatch<'a> {
     /// A lane system for one thread: lane by lane it computes the model that is loaded there.
     #[must_use]
     pub fn lanes<const W: usize>(&self) -> KineticsLanes<'_, W> {
+        let shared = self.environments.len() == 1;
         KineticsLanes {
-            lanes: LaneKinetics::new(&self.kinetics),
+            lanes: (!shared).then(|| LaneKinetics::new(&self.kinetics)),
             kinetics: self.kinetics.clone(),
             workspace: Workspace::new(),
             environments: &self.environments,
@@ -135,7 +136,8 @@ impl<'a> KineticsBatch<'a> {
 #[derive(Debug, Clone)]
 pub struct KineticsLanes<'a, const W: usize> {
     kinetics: Kinetics,
-    lanes: LaneKinetics<W>,
+    /// Rate coefficients lane by lane, unless all models share one environment.
+    lanes: Option<LaneKinetics<W>>,
     workspace: Workspace<W>,
     environments: &'a [Environment],
     /// Environment of every lane, an index.
@@ -143,14 +145,9 @@ pub struct KineticsLanes<'a, const W: usize> {
 }
 
 impl<const W: usize> KineticsLanes<'_, W> {
-    /// One environment for all models: its coefficients need not be stored per lane.
-    fn shared(&self) -> bool {
-        self.environments.len() == 1
-    }
-
     /// Whether the one model is what `kinetics` computes, which for one state is faster than lanes.
     fn alone(&self) -> bool {
-        W == 1 && (self.shared() || self.loaded[0].is_some())
+        W == 1 && (self.lanes.is_none() || self.loaded[0].is_some())
     }
 }
 
@@ -160,9 +157,9 @@ impl<const W: usize> LaneSystem<f64, W> for KineticsLanes<'_, W> {
     }
 
     fn load(&mut self, lane: usize, model: usize) {
-        if self.shared() {
+        let Some(lanes) = &mut self.lanes else {
             return;
-        }
+        };
         let same = |i: usize| self.environments.get(i) == self.environments.get(model);
         if self.loaded[lane].is_some_and(same) {
             return;
@@ -171,13 +168,13 @@ impl<const W: usize> LaneSystem<f64, W> for KineticsLanes<'_, W> {
             Some(environment) => self
                 .kinetics
                 .set_environment(environment)
-                .and_then(|()| self.lanes.set_lane(lane, &self.kinetics))
+                .and_then(|()| lanes.set_lane(lane, &self.kinetics))
                 .is_ok(),
             None => false,
         };
         if !loaded {
             // No such model: the solver sees not-a-number, never another model's chemistry.
-            self.lanes.poison(lane);
+            lanes.poison(lane);
         }
         self.loaded[lane] = loaded.then_some(model);
     }
@@ -185,11 +182,11 @@ impl<const W: usize> LaneSystem<f64, W> for KineticsLanes<'_, W> {
     fn rhs(&mut self, _t: &[f64; W], y: &[[f64; W]], dydt: &mut [[f64; W]]) {
         if self.alone() {
             Kinetics::rhs(&self.kinetics, y.as_flattened(), dydt.as_flattened_mut());
-        } else if self.shared() {
+        } else if let Some(lanes) = &self.lanes {
+            lanes.rhs_dispatched(y, dydt, &mut self.workspace);
+        } else {
             self.kinetics
                 .rhs_lanes_dispatched(y, dydt, &mut self.workspace);
-        } else {
-            self.lanes.rhs_dispatched(y, dydt, &mut self.workspace);
         }
     }
 
@@ -210,12 +207,11 @@ impl<const W: usize> LaneJacobian<f64, W> for KineticsLanes<'_, W> {
     fn jacobian(&mut self, _t: &[f64; W], y: &[[f64; W]], values: &mut [[f64; W]]) {
         if self.alone() {
             Kinetics::jacobian(&self.kinetics, y.as_flattened(), values.as_flattened_mut());
-        } else if self.shared() {
+        } else if let Some(lanes) = &self.lanes {
+            lanes.jacobian_dispatched(y, values, &mut self.workspace);
+        } else {
             self.kinetics
                 .jacobian_lanes_dispatched(y, values, &mut self.workspace);
-        } else {
-            self.lanes
-                .jacobian_dispatched(y, values, &mut self.workspace);
         }
     }
 }

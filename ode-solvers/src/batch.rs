@@ -148,7 +148,8 @@ where
     M: Method<T, W> + Sync,
     M::Stepper: Stepper<T, L, W>,
 {
-    let dim = make().dim();
+    let mut first = make();
+    let dim = first.dim();
     options.check(dim, span)?;
     if dim == 0 || !initial.len().is_multiple_of(dim) {
         return Err(SolveError::Dimension {
@@ -173,18 +174,15 @@ where
     };
     let finished = Mutex::new(Vec::with_capacity(models));
     let fatal = Mutex::new(None);
-    let work = || {
+    let work = |system: &mut L| {
         let mut worker = Worker {
             queue: &queue,
             current: std::array::from_fn(|_| Solution::default()),
             rooms: [const { None }; W],
             results: Vec::new(),
         };
-        let outcome = Engine::<T, M::Stepper, W>::new(method.stepper()).run(
-            &mut make(),
-            options,
-            &mut worker,
-        );
+        let mut engine = Engine::<T, M::Stepper, W>::new(method.stepper());
+        let outcome = engine.run(system, options, &mut worker);
         finished
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -195,9 +193,9 @@ where
     };
     let threads = rayon::current_num_threads().min(models.div_ceil(W));
     if threads <= 1 {
-        work();
+        work(&mut first);
     } else {
-        rayon::scope(|scope| (0..threads).for_each(|_| scope.spawn(|_| work())));
+        rayon::scope(|scope| (0..threads).for_each(|_| scope.spawn(|_| work(&mut make()))));
     }
     if let Some(error) = fatal.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
