@@ -67,7 +67,7 @@ impl<T: Scalar> SteadyState<T> {
         self
     }
 
-    /// Accepted steps in a row at which the criterion must hold (≥ 1; 3 unless set).
+    /// Accepted steps in a row at which the criterion must hold (≥ 1; 3 unless set). Once it has held at one, steps do not grow while it does.
     pub fn for_steps(mut self, steps: u32) -> Self {
         self.steps = steps;
         self

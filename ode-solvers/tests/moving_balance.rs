@@ -1,5 +1,6 @@
 //! A component in balance between a source and a fast loss whose rate falls by orders of magnitude: where Rosenbrock methods lose order, and where
 //! the embedded estimate alone let errors of 14 tolerances pass at rtol 1e-3 and of 31 at 1e-4.
+#![allow(clippy::unwrap_used)]
 use stiff_ode_solvers::{
     Jacobian, Options, RadauIia5, Rodas5p, SparsityPattern, System, Watch, solve, solve_batch,
 };

@@ -244,8 +244,12 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             let end = self.end_of_step(l);
             let lane = &mut self.lanes[l];
             lane.stats.steps += 1;
-            let proposed =
+            let mut proposed =
                 control.after_accepted(errors[l], self.h[l], &mut lane.past, lane.rejected);
+            if lane.steady > 0 {
+                // Rest is to be confirmed by the next steps, not by ones many times as long, of which there may be none before the end.
+                proposed = proposed.min(T::one());
+            }
             self.h[l] *= self.stepper.step_factor(l, errors[l], true, proposed);
             self.t[l] = end;
             lane.rejected = false;

@@ -102,7 +102,8 @@ impl<T: Scalar> Options<T> {
         self
     }
 
-    /// Times at which the solution is wanted, by dense output: within the span, in its direction, none twice; both ends may be among them.
+    /// Times at which the solution is wanted, by dense output: within the span, in its direction, none twice; both ends may be among them. `Rodas5p` refines
+    /// these states one by one where rtol is below 3e-4, at the cost of a right-hand side each.
     pub fn outputs(mut self, times: Vec<T>) -> Self {
         self.outputs = Outputs::Times(times);
         self
@@ -169,7 +170,8 @@ impl<T: Scalar> Options<T> {
         self
     }
 
-    /// Keeps the whole trajectory, for evaluation at any time afterwards, as [`crate::Solution::dense`]. Costs five to six states of memory a step.
+    /// Keeps the whole trajectory, for evaluation at any time afterwards, as [`crate::Solution::dense`]. Costs five to seven states of memory a step, and where `Rodas5p` refines
+    /// outputs (see [`Options::outputs`]) five right-hand sides.
     pub fn dense_output(mut self) -> Self {
         self.dense = true;
         self
