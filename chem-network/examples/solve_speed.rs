@@ -3,8 +3,9 @@
 
 use std::time::Instant;
 
-use chem_network::KineticsLanes;
-use chem_network::{Environment, KineticsBatch, Network, YEAR, embedded, read_network};
+use chem_network::{
+    Environment, KineticsBatch, KineticsLanes, Network, YEAR, embedded, read_network,
+};
 use stiff_ode_solvers::methods::{Method, Stepper};
 use stiff_ode_solvers::{BatchResults, Bdf, Options, RadauIia5, Rodas5p, Watch, solve_lanes};
 
