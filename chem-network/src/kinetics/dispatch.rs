@@ -32,6 +32,14 @@ impl Level {
         }
         Self::Baseline
     }
+
+    /// Whether registers hold eight doubles.
+    pub fn is_wide(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self == Self::Avx512;
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
 }
 
 /// [`evaluate`] with the instructions of `level`, which must come from [`Level::detect`].

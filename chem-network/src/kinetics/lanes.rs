@@ -1,12 +1,12 @@
 //! `LaneKinetics`: one network at W environments, lane by lane, for solvers that advance W cells
-//! together.
+//! together; and the memory that evaluations over lanes take.
 
 use std::sync::Arc;
 
+use super::Kinetics;
 use super::dispatch::{Level, evaluate_at};
 use super::kernel::{Scratch, evaluate};
 use super::plan::Plan;
-use super::{Kinetics, Workspace};
 use crate::error::Error;
 
 /// The same network in W lanes, each at an environment of its own.
@@ -121,5 +121,27 @@ impl<const W: usize> LaneKinetics<W> {
         for lanes in self.rhs.iter_mut().chain(&mut self.jacobian) {
             lanes[lane] = f64::NAN;
         }
+    }
+}
+
+/// Memory that evaluations over lanes share; without it every call clears its own on the stack.
+#[derive(Debug, Clone)]
+pub struct Workspace<const W: usize> {
+    pub(super) terms: Box<Scratch<W>>,
+}
+
+impl<const W: usize> Workspace<W> {
+    /// Memory for W lanes.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            terms: Box::new(Scratch::new()),
+        }
+    }
+}
+
+impl<const W: usize> Default for Workspace<W> {
+    fn default() -> Self {
+        Self::new()
     }
 }

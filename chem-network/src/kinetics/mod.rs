@@ -1,6 +1,7 @@
 //! `Kinetics`: a network at an environment, as the functions a solver calls: rate coefficients,
 //! right-hand side dn/dt and its Jacobian.
 
+mod coefficients;
 mod depends;
 mod dispatch;
 mod kernel;
@@ -10,6 +11,12 @@ mod plan;
 mod single;
 mod single_plan;
 mod sums;
+#[cfg(target_arch = "x86_64")]
+mod wide;
+mod wide_jacobian;
+mod wide_plan;
+#[cfg(test)]
+mod wide_tests;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -18,10 +25,11 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::network::Network;
 use crate::rate::RateOptions;
+use coefficients::{Wide, merge};
 use depends::Quantities;
 use dispatch::{Level, evaluate_at};
 use kernel::{Scratch, evaluate};
-pub use lanes::LaneKinetics;
+pub use lanes::{LaneKinetics, Workspace};
 use plan::Plan;
 use single::{Slots, evaluate_single};
 use single_plan::QUAD;
@@ -30,17 +38,8 @@ thread_local! {
     /// Terms of one state; clearing them anew takes 5 % of a right-hand side of the 224-reaction network.
     static ONE: RefCell<Scratch<1>> = const { RefCell::new(Scratch::new()) };
     static SLOTS: RefCell<Slots> = const { RefCell::new(Slots::new()) };
-}
-
-/// Coefficients of terms, Σ weight · k over the recipe of each, from the rate coefficients k of the reactions.
-fn merge(offsets: &[usize], recipe: &[(u32, f64)], k: &[f64], coefficients: &mut [f64]) {
-    for (coefficient, range) in coefficients.iter_mut().zip(offsets.windows(2)) {
-        let recipe = &recipe[range[0]..range[1]];
-        *coefficient = recipe
-            .iter()
-            .map(|&(j, weight)| weight * k[j as usize])
-            .sum();
-    }
+    #[cfg(target_arch = "x86_64")]
+    static ROOM: RefCell<wide::Room> = const { RefCell::new(wide::Room::new()) };
 }
 
 /// A network at fixed physical conditions: mass-action kinetics in cm⁻³ and seconds.
@@ -81,6 +80,7 @@ pub struct Kinetics {
     rhs: Vec<f64>,
     single: Vec<[f64; QUAD]>,
     jacobian: Vec<f64>,
+    wide: Option<Wide>,
     level: Level,
 }
 
@@ -106,6 +106,12 @@ impl Kinetics {
         options: RateOptions,
     ) -> Result<Self, Error> {
         let plan = Arc::new(Plan::new(network));
+        let level = Level::detect();
+        let wide = plan
+            .wide
+            .as_ref()
+            .filter(|_| level.is_wide())
+            .map(Wide::new);
         let mut kinetics = Self {
             network: Arc::new(network.clone()),
             environment: *environment,
@@ -127,8 +133,9 @@ impl Kinetics {
                     .map_or(0, |p| (p.recipe_offsets.len() - 1) / QUAD)
             ],
             jacobian: vec![0.0; plan.jacobian.recipe_offsets.len() - 1],
+            wide,
             plan,
-            level: Level::detect(),
+            level,
         };
         kinetics.evaluate_coefficients(environment, Quantities::ALL)?;
         Ok(kinetics)
@@ -209,11 +216,14 @@ impl Kinetics {
         let Plan {
             rhs,
             single,
+            wide,
             jacobian,
             ..
         } = &*self.plan;
         merge(&rhs.recipe_offsets, &rhs.recipe, &self.k, &mut self.rhs);
-        if let Some(plan) = single {
+        if let (Some(plan), Some(wide)) = (wide, &mut self.wide) {
+            wide.merge(plan, &self.k);
+        } else if let Some(plan) = single {
             let coefficients = self.single.as_flattened_mut();
             merge(&plan.recipe_offsets, &plan.recipe, &self.k, coefficients);
         }
@@ -270,11 +280,18 @@ impl Kinetics {
     }
 
     /// Right-hand side dn/dt [cm⁻³ s⁻¹] at number densities `n` [cm⁻³]; both of length
-    /// [`dim`](Self::dim).
+    /// [`dim`](Self::dim). Machines with and without AVX-512 agree to rounding of gross rates.
     ///
     /// # Panics
     /// If a slice is shorter than [`dim`](Self::dim).
     pub fn rhs(&self, n: &[f64], dndt: &mut [f64]) {
+        #[cfg(target_arch = "x86_64")]
+        if let (Some(plan), Some(Wide { lines, .. })) = (&self.plan.wide, &self.wide) {
+            return ROOM.with_borrow_mut(|room| {
+                // SAFETY: there are wide coefficients where `Level::detect` has found AVX-512.
+                unsafe { wide::rhs(plan, lines, n, dndt, room) }
+            });
+        }
         if let Some(plan) = &self.plan.single {
             return SLOTS.with_borrow_mut(|slots| {
                 evaluate_single(plan, &self.single, n, dndt, slots);
@@ -299,6 +316,13 @@ impl Kinetics {
     /// # Panics
     /// If a slice is too short.
     pub fn jacobian(&self, n: &[f64], values: &mut [f64]) {
+        #[cfg(target_arch = "x86_64")]
+        if let (Some(plan), Some(Wide { lines, .. })) = (&self.plan.wide, &self.wide) {
+            return ROOM.with_borrow_mut(|room| {
+                // SAFETY: as in `rhs`.
+                unsafe { wide::jacobian(plan, lines, n, values, room) }
+            });
+        }
         let (n, out) = (n.as_chunks().0, values.as_chunks_mut().0);
         ONE.with_borrow_mut(|scratch| {
             evaluate::<[f64; 1], 1, _>(&self.plan.jacobian, &self.jacobian, n, out, scratch);
@@ -368,27 +392,5 @@ impl Kinetics {
             values,
             terms,
         );
-    }
-}
-
-/// Memory that evaluations over lanes share; without it every call clears its own on the stack.
-#[derive(Debug, Clone)]
-pub struct Workspace<const W: usize> {
-    terms: Box<Scratch<W>>,
-}
-
-impl<const W: usize> Workspace<W> {
-    /// Memory for W lanes.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            terms: Box::new(Scratch::new()),
-        }
-    }
-}
-
-impl<const W: usize> Default for Workspace<W> {
-    fn default() -> Self {
-        Self::new()
     }
 }

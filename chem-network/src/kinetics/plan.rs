@@ -5,12 +5,14 @@
 //! species is one coefficient times that product. So both the right-hand side and the Jacobian are
 //! sums of terms with sign ±1, and a term is a coefficient, linear in the rate coefficients, times
 //! up to two (rarely more) number densities. How they are evaluated over lanes is arranged by
-//! [`sums`](super::sums), for one state by [`single_plan`](super::single_plan).
+//! [`sums`](super::sums), for one state by [`single_plan`](super::single_plan) and, where
+//! the machine has AVX-512, [`wide_plan`](super::wide_plan).
 
 use std::collections::BTreeMap;
 
 use super::single_plan::SinglePlan;
 use super::sums::{BLOCK, Sums};
+use super::wide_plan::WidePlan;
 use crate::network::Network;
 
 /// An output as the weighted sum of other outputs.
@@ -35,6 +37,8 @@ pub(crate) struct Plan {
     pub rhs: Sums,
     /// The right-hand side of one state alone.
     pub single: Option<SinglePlan>,
+    /// Right-hand side and Jacobian of one state alone, for machines with AVX-512.
+    pub wide: Option<WidePlan>,
     pub jacobian: Sums,
     pub column_offsets: Vec<usize>,
     pub row_indices: Vec<usize>,
@@ -53,6 +57,8 @@ impl Plan {
         by_column.sort_by_key(|(column, _)| *column);
         let jacobian_terms: Vec<Term> = by_column.into_iter().map(|(_, term)| term).collect();
         let closure = charge_closure(network);
+        let pattern = (&column_offsets[..], &row_indices[..]);
+        let wide = WidePlan::new(&rhs_terms, species, closure.as_ref(), pattern);
         if let Some(Closure { output, .. }) = &closure {
             for term in &mut rhs_terms {
                 term.plus.retain(|o| o != output);
@@ -67,6 +73,7 @@ impl Plan {
             species,
             rhs,
             single,
+            wide,
             jacobian: Sums::compile(&jacobian_terms, species, row_indices.len(), BLOCK / 2),
             column_offsets,
             row_indices,
@@ -157,7 +164,7 @@ fn merged_terms(network: &Network) -> Vec<Term> {
 }
 
 /// The derivatives of a term with respect to each of its factors, with outputs in the Jacobian.
-fn derivatives<'a>(
+pub(super) fn derivatives<'a>(
     term: &'a Term,
     offsets: &'a [usize],
     rows: &'a [usize],
