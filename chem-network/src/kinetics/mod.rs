@@ -1,6 +1,7 @@
 //! `Kinetics`: a network at an environment, as the functions a solver calls: rate coefficients,
 //! right-hand side dn/dt and its Jacobian.
 
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 mod coefficients;
 mod depends;
 mod dispatch;
@@ -13,7 +14,9 @@ mod single_plan;
 mod sums;
 #[cfg(target_arch = "x86_64")]
 mod wide;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 mod wide_jacobian;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 mod wide_plan;
 #[cfg(test)]
 mod wide_tests;
