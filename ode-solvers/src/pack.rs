@@ -159,7 +159,7 @@ pub(crate) mod x86 {
     }
 
     #[derive(Clone, Copy)]
-    pub struct Avx512(__m512d);
+    pub struct Avx512(pub(crate) __m512d);
 
     // SAFETY of this impl: as above.
     impl Pack<f64, 8> for Avx512 {

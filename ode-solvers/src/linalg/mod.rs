@@ -10,6 +10,7 @@ mod pattern;
 mod probe;
 mod ragged;
 mod residual;
+mod squares;
 mod symbolic;
 mod tiles;
 
@@ -19,9 +20,10 @@ pub use pattern::{Factorization, PatternError, SparsityPattern};
 use crate::Scalar;
 use blocks::Blocks;
 use dense::DenseLu;
-use fixed::{CHUNK, FixedLu};
+use fixed::FixedLu;
 use lanes::LaneLu;
 use probe::Probe;
+use squares::SIDE;
 use symbolic::{Costs, Symbolic};
 use tiles::TILE;
 
@@ -47,13 +49,15 @@ const LANES: Costs = Costs {
     sparse_solve: 3.0,
     solve: 1.5,
     multiple: TILE,
+    filled_up_to: TILE,
 };
 /// Costs in one lane, where only the block runs in vectors.
 const ONE_LANE: Costs = Costs {
-    sparse: 4.0,
-    sparse_solve: 3.0,
+    sparse: 24.0,
+    sparse_solve: 16.0,
     solve: 2.0,
-    multiple: CHUNK,
+    multiple: 1,
+    filled_up_to: SIDE,
 };
 
 /// A factorisation along a fixed pattern, made for one lane or for several.

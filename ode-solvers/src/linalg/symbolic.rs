@@ -13,6 +13,8 @@ pub(super) struct Costs {
     pub solve: f64,
     /// The block's dimension is to be a multiple of this.
     pub multiple: usize,
+    /// It costs as much as the next multiple of this.
+    pub filled_up_to: usize,
 }
 
 /// Solves per factorisation (Rodas5P).
@@ -105,7 +107,8 @@ impl Symbolic {
         loop {
             let m = active.len();
             if m.is_multiple_of(costs.multiple) {
-                let block = (m * m * m) as f64 / 3.0 + SOLVES * costs.solve * (m * m) as f64;
+                let rows = m.next_multiple_of(costs.filled_up_to) as f64;
+                let block = rows.powi(3) / 3.0 + SOLVES * costs.solve * rows.powi(2);
                 let lists = work as f64 * costs.sparse
                     + SOLVES * costs.solve * costs.sparse_solve * listed as f64;
                 if block + lists < least {
@@ -115,7 +118,7 @@ impl Symbolic {
             // Once everything left is filled, more lists are only worth while to round the dimension.
             let entries: usize = active.iter().map(|&i| rows.counts[i]).sum();
             full_for += usize::from(entries == m * m);
-            if m == 0 || full_for > costs.multiple {
+            if m == 0 || full_for > costs.filled_up_to {
                 break;
             }
             let cost = |i: usize| (rows.counts[i] - 1) * (columns.counts[i] - 1);
