@@ -170,6 +170,31 @@ impl<T: Scalar> BdfStepper<T> {
         self.equal_steps = 0;
     }
 
+    /// Predicted: Σ_j ∇^j; base: that less Σ_j (Σ_{i ≤ j} 1/i) ∇^j / α. For order K, in one pass.
+    #[inline(always)]
+    fn predict<const K: usize>(&mut self, y: &[[T; 1]], alpha: f64) {
+        let n = self.dim;
+        let mut weights = [T::zero(); K];
+        let mut rows: [&[[T; 1]]; K] = [&[]; K];
+        let differences = self.differences[n..(K + 1) * n].chunks_exact(n.max(1));
+        for (j, row) in differences.enumerate() {
+            rows[j] = &row[..n];
+            weights[j] = T::of(1.0 - HARMONIC[j + 1] / alpha);
+        }
+        let (predicted, base) = (&mut self.predicted[..n], &mut self.base[..n]);
+        let y = &y[..n];
+        for i in 0..n {
+            let (mut sum, mut weighted) = (y[i][0], y[i][0]);
+            for j in 0..K {
+                let difference = rows[j][i][0];
+                sum += difference;
+                weighted += weights[j] * difference;
+            }
+            predicted[i][0] = sum;
+            base[i][0] = weighted;
+        }
+    }
+
     /// Differences for a first step of length h.
     fn start(&mut self, h: T) {
         let n = self.dim;
@@ -241,6 +266,7 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         self.newton.set_tolerances(options, atol);
     }
 
+    #[inline(always)]
     fn begin(
         &mut self,
         system: &mut S,
@@ -261,6 +287,7 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         &self.slope
     }
 
+    #[inline(always)]
     fn attempt(
         &mut self,
         system: &mut S,
@@ -280,16 +307,12 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         }
         let k = self.order;
         let alpha = alpha(k);
-        self.predicted.copy_from_slice(y);
-        self.base.copy_from_slice(y);
-        for j in 1..=k {
-            // Predicted: Σ_j ∇^j; base: that less Σ_j (Σ_{i ≤ j} 1/i) ∇^j / α.
-            let weight = T::of(1.0 - HARMONIC[j] / alpha);
-            let difference = &self.differences[j * n..(j + 1) * n];
-            for i in 0..n {
-                self.predicted[i][0] += difference[i][0];
-                self.base[i][0] += weight * difference[i][0];
-            }
+        match k {
+            1 => self.predict::<1>(y, alpha),
+            2 => self.predict::<2>(y, alpha),
+            3 => self.predict::<3>(y, alpha),
+            4 => self.predict::<4>(y, alpha),
+            _ => self.predict::<MOST>(y, alpha),
         }
         let end = [t[0] + h[0]];
         let shift = [T::of(alpha) / h[0]];
@@ -299,10 +322,11 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         self.newton
             .solve(system, &end, &self.base, y_new, &mut self.slope_new);
         let constant = T::of(error_constant(k));
+        let (correction, predicted) = (&mut self.correction[..n], &self.predicted[..n]);
+        let (new, error) = (&y_new[..n], &mut error[..n]);
         for i in 0..n {
-            let correction = y_new[i][0] - self.predicted[i][0];
-            self.correction[i][0] = correction;
-            error[i][0] = constant * correction;
+            correction[i][0] = new[i][0] - predicted[i][0];
+            error[i][0] = constant * correction[i][0];
         }
         if self.newton.not_finite(0) {
             y_new.fill([T::nan()]);
@@ -314,19 +338,23 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         self.newton.retry_factor(lane)
     }
 
+    #[inline(always)]
     fn accept(&mut self, accepted: &[bool; 1]) {
         if !accepted[0] {
             return;
         }
         let (n, k) = (self.dim, self.order);
+        let correction = &self.correction[..n];
+        let (lower, above) = self.differences.split_at_mut((k + 2) * n);
+        let (above, old) = (&mut above[..n], &mut lower[(k + 1) * n..]);
         for i in 0..n {
-            let d = self.correction[i][0];
-            let old = self.differences[(k + 1) * n + i][0];
-            self.differences[(k + 2) * n + i][0] = d - old;
-            self.differences[(k + 1) * n + i][0] = d;
-            for j in (0..=k).rev() {
-                let above = self.differences[(j + 1) * n + i][0];
-                self.differences[j * n + i][0] += above;
+            above[i][0] = correction[i][0] - old[i][0];
+            old[i][0] = correction[i][0];
+        }
+        for j in (0..=k).rev() {
+            let (row, above) = self.differences[j * n..(j + 2) * n].split_at_mut(n);
+            for (x, above) in row.iter_mut().zip(above) {
+                x[0] += above[0];
             }
         }
         self.slope.copy_from_slice(&self.slope_new);
@@ -335,6 +363,7 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         self.rejections = 0;
     }
 
+    #[inline(always)]
     fn step_factor(&mut self, _lane: usize, error: T, accepted: bool, _proposed: T) -> T {
         let k = self.order;
         if !accepted {
@@ -365,17 +394,20 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         T::of(if factor < GROWTH.0 { 1.0 } else { factor })
     }
 
+    #[inline(always)]
     fn prepare_interpolation(&mut self) {
         let (n, k) = (self.dim, self.order);
-        for i in 0..n {
-            let mut above = self.correction[i][0];
-            for j in (0..=k).rev() {
-                above += self.differences[j * n + i][0];
-                self.scratch[j * n + i][0] = above;
+        self.scratch[(k + 1) * n..(k + 2) * n].copy_from_slice(&self.correction);
+        for j in (0..=k).rev() {
+            let (row, above) = self.scratch[j * n..(j + 2) * n].split_at_mut(n);
+            let differences = &self.differences[j * n..(j + 1) * n];
+            for ((x, above), difference) in row.iter_mut().zip(above).zip(differences) {
+                x[0] = above[0] + difference[0];
             }
         }
     }
 
+    #[inline(always)]
     fn interpolate(
         &self,
         theta: &[T; 1],

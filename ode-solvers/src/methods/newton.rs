@@ -351,13 +351,29 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
 /// Root mean square of x weighted, per lane.
 #[inline(always)]
 fn weighted_norm<T: Scalar, const W: usize>(x: &[[T; W]], weights: &[[T; W]]) -> [T; W] {
-    let mut sum = [T::zero(); W];
-    for (x, w) in x.iter().zip(weights) {
+    // Four partial sums: a single one would chain all additions, one after the other.
+    let mut sums = [[T::zero(); W]; 4];
+    let (fours, rest) = x.as_chunks::<4>();
+    let (weights_of_fours, weights_of_rest) = weights[..x.len()].as_chunks::<4>();
+    for (x, w) in fours.iter().zip(weights_of_fours) {
+        for p in 0..4 {
+            for l in 0..W {
+                let q = x[p][l] * w[p][l];
+                sums[p][l] += q * q;
+            }
+        }
+    }
+    for (x, w) in rest.iter().zip(weights_of_rest) {
         for l in 0..W {
             let q = x[l] * w[l];
-            sum[l] += q * q;
+            sums[0][l] += q * q;
         }
     }
     let count = T::of(x.len().max(1) as f64);
-    std::array::from_fn(|l| (sum[l] / count).sqrt())
+    let mut norm = [T::zero(); W];
+    for l in 0..W {
+        let sum = (sums[0][l] + sums[1][l]) + (sums[2][l] + sums[3][l]);
+        norm[l] = (sum / count).sqrt();
+    }
+    norm
 }
