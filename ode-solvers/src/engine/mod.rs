@@ -154,7 +154,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
     {
         // One lane gains nothing from wide vectors (its time goes into chains of dependent operations), several do.
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
+        if W > 1 && std::arch::is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has just been asked for the one feature that the function needs.
             return unsafe { run_avx2(self, system, options, client) };
         }

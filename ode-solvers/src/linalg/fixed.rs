@@ -123,7 +123,7 @@ impl<T: Scalar> FixedLu<T> {
     }
 
     #[inline(always)]
-    fn factorize_with<P: Register<T>, const C: usize, const FUSED: bool>(
+    pub(super) fn factorize_with<P: Register<T>, const C: usize, const FUSED: bool>(
         &mut self,
         shift: T,
         jacobian: &[T],
@@ -229,7 +229,7 @@ impl<T: Scalar> FixedLu<T> {
     }
 
     #[inline(always)]
-    fn solve_with<P: Register<T>, const FUSED: bool>(&mut self, b: &mut [T]) {
+    pub(super) fn solve_with<P: Register<T>, const FUSED: bool>(&mut self, b: &mut [T]) {
         let (first, sparse) = (self.block.rows(), self.sparse.len());
         let work = self.work.as_flattened_mut();
         for (w, &i) in work.iter_mut().zip(&self.dense) {
@@ -289,7 +289,7 @@ fn larger<T: Scalar>(size: T, x: T) -> T {
 
 /// The factorisation, compiled for AVX-512 and AVX2.
 #[cfg(target_arch = "x86_64")]
-mod x86 {
+pub(super) mod x86 {
     use super::{FixedLu, SIDE};
     use crate::Scalar;
     use crate::pack::has_avx2_fma;
@@ -316,7 +316,7 @@ mod x86 {
         unsafe {
             if let (Some(lu), Some(jacobian)) = (of_doubles(lu), doubles(jacobian)) {
                 let shift = shift.as_f64();
-                if is_x86_feature_detected!("avx512f") {
+                if avx2 && is_x86_feature_detected!("avx512f") {
                     return Some(T::of(factorize_avx512(lu, shift, jacobian)));
                 }
                 return avx2.then(|| T::of(factorize_two_avx(lu, shift, jacobian)));
@@ -334,7 +334,7 @@ mod x86 {
         unsafe {
             if let (Some(lu), Some(b)) = (of_doubles(lu), chunks) {
                 let b = b.as_flattened_mut();
-                if is_x86_feature_detected!("avx512f") {
+                if avx2 && is_x86_feature_detected!("avx512f") {
                     solve_avx512(lu, b);
                     return true;
                 }
@@ -355,7 +355,7 @@ mod x86 {
         lu.factorize_with::<Avx512, SIDE, true>(shift, jacobian)
     }
     #[target_feature(enable = "avx2,fma")]
-    fn factorize_two_avx(lu: &mut FixedLu<f64>, shift: f64, jacobian: &[f64]) -> f64 {
+    pub fn factorize_two_avx(lu: &mut FixedLu<f64>, shift: f64, jacobian: &[f64]) -> f64 {
         lu.factorize_with::<TwoAvx, 4, true>(shift, jacobian)
     }
     /// Other numbers than doubles, as the compiler arranges them.
@@ -368,7 +368,7 @@ mod x86 {
         lu.solve_with::<Avx512, true>(b);
     }
     #[target_feature(enable = "avx2,fma")]
-    fn solve_two_avx(lu: &mut FixedLu<f64>, b: &mut [f64]) {
+    pub fn solve_two_avx(lu: &mut FixedLu<f64>, b: &mut [f64]) {
         lu.solve_with::<TwoAvx, true>(b);
     }
     #[target_feature(enable = "avx2,fma")]

@@ -5,6 +5,8 @@ mod dense;
 #[cfg(feature = "faer")]
 mod faer;
 mod fixed;
+#[cfg(test)]
+mod fused;
 mod lanes;
 mod pattern;
 mod probe;

@@ -266,7 +266,6 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         self.newton.set_tolerances(options, atol);
     }
 
-    #[inline(always)]
     fn begin(
         &mut self,
         system: &mut S,
@@ -287,7 +286,6 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         &self.slope
     }
 
-    #[inline(always)]
     fn attempt(
         &mut self,
         system: &mut S,
@@ -338,7 +336,6 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         self.newton.retry_factor(lane)
     }
 
-    #[inline(always)]
     fn accept(&mut self, accepted: &[bool; 1]) {
         if !accepted[0] {
             return;
@@ -363,7 +360,6 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         self.rejections = 0;
     }
 
-    #[inline(always)]
     fn step_factor(&mut self, _lane: usize, error: T, accepted: bool, _proposed: T) -> T {
         let k = self.order;
         if !accepted {
@@ -394,7 +390,6 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         T::of(if factor < GROWTH.0 { 1.0 } else { factor })
     }
 
-    #[inline(always)]
     fn prepare_interpolation(&mut self) {
         let (n, k) = (self.dim, self.order);
         self.scratch[(k + 1) * n..(k + 2) * n].copy_from_slice(&self.correction);
@@ -407,7 +402,6 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         }
     }
 
-    #[inline(always)]
     fn interpolate(
         &self,
         theta: &[T; 1],

@@ -4,6 +4,8 @@
 //! One matrix has no lanes to fill a register with, and its substitutions are chains: each unknown waits for the one before. Of a chain of 29 unknowns four
 //! links are left, eight products each.
 mod register;
+#[cfg(test)]
+mod tests;
 
 use crate::Scalar;
 use crate::aligned::Aligned;
