@@ -104,19 +104,16 @@ pub(crate) fn evaluate<P: Pack<W>, const W: usize, C: Coefficients<W>>(
         }
         for run in runs.by_ref().take(block.runs) {
             let these = take(&mut outputs, run.pieces as usize);
-            let used = take(
-                &mut references,
-                these.len() * usize::from(run.length).div_ceil(4),
-            );
+            let used = take(&mut references, these.len() * usize::from(run.length));
             match run.length {
-                1 => add_up::<P, W, 1, 1>(run, these, used, terms, out),
-                2 => add_up::<P, W, 2, 1>(run, these, used, terms, out),
-                3 => add_up::<P, W, 3, 1>(run, these, used, terms, out),
-                4 => add_up::<P, W, 4, 1>(run, these, used, terms, out),
-                5 => add_up::<P, W, 5, 2>(run, these, used, terms, out),
-                6 => add_up::<P, W, 6, 2>(run, these, used, terms, out),
-                7 => add_up::<P, W, 7, 2>(run, these, used, terms, out),
-                _ => add_up::<P, W, 8, 2>(run, these, used, terms, out),
+                1 => add_up::<P, W, 1>(run, these, used, terms, out),
+                2 => add_up::<P, W, 2>(run, these, used, terms, out),
+                3 => add_up::<P, W, 3>(run, these, used, terms, out),
+                4 => add_up::<P, W, 4>(run, these, used, terms, out),
+                5 => add_up::<P, W, 5>(run, these, used, terms, out),
+                6 => add_up::<P, W, 6>(run, these, used, terms, out),
+                7 => add_up::<P, W, 7>(run, these, used, terms, out),
+                _ => add_up::<P, W, 8>(run, these, used, terms, out),
             }
         }
     }
@@ -168,26 +165,26 @@ fn take<'a, T>(slice: &mut &'a [T], count: usize) -> &'a [T] {
     first
 }
 
-/// The pieces of one run, L references in N words each.
+/// The pieces of one run, L references each.
 #[inline(always)]
-fn add_up<P: Pack<W>, const W: usize, const L: usize, const N: usize>(
+fn add_up<P: Pack<W>, const W: usize, const L: usize>(
     run: &Run,
     outputs: &[u32],
-    references: &[u64],
+    references: &[u32],
     terms: &[[f64; W]; BLOCK],
     out: &mut [[f64; W]],
 ) {
-    let (pieces, _) = references.as_chunks::<N>();
+    let (pieces, _) = references.as_chunks::<L>();
     let work = outputs.iter().zip(pieces);
     match run.operation {
         Operation::Set => {
             for (&output, piece) in work {
-                sum::<P, W, L, N>(terms, piece).store(at_mut(out, output));
+                sum::<P, W, L>(terms, piece).store(at_mut(out, output));
             }
         }
         Operation::SetNegative => {
             for (&output, piece) in work {
-                sum::<P, W, L, N>(terms, piece)
+                sum::<P, W, L>(terms, piece)
                     .negated()
                     .store(at_mut(out, output));
             }
@@ -195,14 +192,14 @@ fn add_up<P: Pack<W>, const W: usize, const L: usize, const N: usize>(
         Operation::Add => {
             for (&output, piece) in work {
                 let out = at_mut(out, output);
-                let sum = sum::<P, W, L, N>(terms, piece);
+                let sum = sum::<P, W, L>(terms, piece);
                 P::load(out).plus(sum).store(out);
             }
         }
         Operation::Subtract => {
             for (&output, piece) in work {
                 let out = at_mut(out, output);
-                let sum = sum::<P, W, L, N>(terms, piece);
+                let sum = sum::<P, W, L>(terms, piece);
                 P::load(out).minus(sum).store(out);
             }
         }
@@ -215,34 +212,29 @@ fn load<P: Pack<W>, const W: usize>(terms: &[[f64; W]; BLOCK], i: u32) -> P {
     P::load(at(&terms[..], i))
 }
 
+/// Item k, in a load of its own: left to the compiler, several are loaded as a vector and taken apart.
+#[inline(always)]
+fn index<const L: usize>(piece: &[u32; L], k: usize) -> u32 {
+    // SAFETY: k is below L, and the reference is to a plain number.
+    unsafe { std::ptr::read_volatile(&piece[k]) }
+}
+
 /// Sum of L terms; from four on in two chains of additions.
 #[inline(always)]
-fn sum<P: Pack<W>, const W: usize, const L: usize, const N: usize>(
+fn sum<P: Pack<W>, const W: usize, const L: usize>(
     terms: &[[f64; W]; BLOCK],
-    piece: &[u64; N],
+    piece: &[u32; L],
 ) -> P {
-    let [a, b, c, d] = indices(piece[0]);
-    let (mut even, mut odd) = (load::<P, W>(terms, a), P::splat(0.0));
+    let (mut even, mut odd) = (load::<P, W>(terms, index(piece, 0)), P::splat(0.0));
     if L > 1 {
-        odd = load::<P, W>(terms, b);
+        odd = load::<P, W>(terms, index(piece, 1));
     }
-    if L > 2 {
-        even = even.plus(load::<P, W>(terms, c));
-    }
-    if L > 3 {
-        odd = odd.plus(load::<P, W>(terms, d));
-    }
-    if L > 4 {
-        let [a, b, c, d] = indices(piece[1]);
-        even = even.plus(load::<P, W>(terms, a));
-        if L > 5 {
-            odd = odd.plus(load::<P, W>(terms, b));
-        }
-        if L > 6 {
-            even = even.plus(load::<P, W>(terms, c));
-        }
-        if L > 7 {
-            odd = odd.plus(load::<P, W>(terms, d));
+    for k in 2..L {
+        let term = load::<P, W>(terms, index(piece, k));
+        if k.is_multiple_of(2) {
+            even = even.plus(term);
+        } else {
+            odd = odd.plus(term);
         }
     }
     if L > 1 { even.plus(odd) } else { even }

@@ -70,8 +70,8 @@ pub(crate) struct Sums {
     pub runs: Vec<Run>,
     /// Output of every piece.
     pub outputs: Vec<u32>,
-    /// References of every piece, numbers of terms within the block, [`packed`] by four.
-    pub references: Vec<u64>,
+    /// References of every piece: numbers of terms within the block.
+    pub references: Vec<u32>,
     /// Outputs that no piece writes.
     pub untouched: Vec<u32>,
     /// An output that is the weighted sum of others instead; its indices are not scaled.
@@ -162,7 +162,8 @@ impl Sums {
             });
             for (_, _, output, references) in run {
                 self.outputs.push(scaled(*output));
-                self.references.extend(references.chunks(4).map(packed));
+                self.references
+                    .extend(references.iter().map(|&r| u32::from(r)));
             }
         }
         self.blocks.push(block);

@@ -119,7 +119,11 @@ impl<T: Scalar> FixedLu<T> {
     /// The smallest reciprocal of a pivot, in size.
     pub fn smallest_inverse(&self) -> T {
         let inverses = self.inverse_pivots.iter().chain(&self.block.inverse_pivots);
-        inverses.fold(T::infinity(), |least, inverse| least.min(inverse.abs()))
+        let smaller = |least: T, inverse: &T| {
+            let size = inverse.abs();
+            if size < least { size } else { least }
+        };
+        inverses.fold(T::infinity(), smaller)
     }
 
     #[inline(always)]

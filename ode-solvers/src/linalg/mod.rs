@@ -221,7 +221,13 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
             let mut diagonal: [T; W] = std::array::from_fn(|l| shift[l].abs());
             for &at in &self.diagonal {
                 for l in 0..W {
-                    diagonal[l] = diagonal[l].max((shift[l] - jacobian[at][l]).abs());
+                    // Not `max`, which looks at not-a-number on either side: these are chains.
+                    let entry = (shift[l] - jacobian[at][l]).abs();
+                    diagonal[l] = if entry > diagonal[l] {
+                        entry
+                    } else {
+                        diagonal[l]
+                    };
                 }
             }
             let pivots = fixed.largest_pivots();
