@@ -1,7 +1,7 @@
 //! The arrangement of signed sums of terms for lanes: what [`kernel`](super::kernel) evaluates. Built once.
 //!
-//! What bounds the kernel is the number of loads, of vectors and of indices. So terms that share a factor (their hub) are computed four at a time, four
-//! indices are one load, and indices are scaled beforehand. Sums are cut into pieces of at most [`LONGEST`] references and sorted by length, so that
+//! What bounds the kernel is the number of loads, of vectors and of indices. So terms that share a factor (their hub) are computed four at a time, the
+//! indices of four factors are one load, and indices are scaled beforehand. Sums are cut into pieces of at most [`LONGEST`] references and sorted by length, so that
 //! the inner loops have fixed lengths and no branches to mispredict.
 
 use std::collections::HashMap;

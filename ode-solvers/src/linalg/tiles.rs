@@ -174,7 +174,7 @@ impl<T: Scalar, const W: usize> Block<T, W> {
                 for q in 0..R {
                     sums[q] = P::load(&own[r + q]);
                 }
-                // From the last on, as the substitution by columns of one lane does: the same bits.
+                // From the last on: what was found last is in the cache.
                 for (tile, x) in right.iter().zip(known.iter().rev()) {
                     for k in (0..TILE).rev() {
                         let x = P::load(&x[k]);
