@@ -87,7 +87,7 @@ fn lanes_give_what_one_model_gives() {
     let lanes = solve_lanes(make, &Rodas5p, span, &initial, &options, &Watch::default()).unwrap();
     for (m, y0) in problem.initial[..11].iter().enumerate() {
         let alone = solver.solve(&problem.network, span, y0, &options).unwrap();
-        // One matrix is eliminated otherwise than several: the two take the same steps, and agree to what these make of rounding, here 1.3e-7 at most.
+        // One matrix is eliminated otherwise than several: the two take the same steps, and agree to what these make of rounding.
         let lane = lanes[m].as_ref().unwrap();
         assert_eq!(lane.t, alone.t, "model {m}");
         assert_eq!(lane.stats, alone.stats, "model {m}");
