@@ -286,6 +286,7 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         &self.slope
     }
 
+    #[inline(always)]
     fn attempt(
         &mut self,
         system: &mut S,
@@ -336,6 +337,7 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         self.newton.retry_factor(lane)
     }
 
+    #[inline(always)]
     fn accept(&mut self, accepted: &[bool; 1]) {
         if !accepted[0] {
             return;
@@ -360,6 +362,7 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         self.rejections = 0;
     }
 
+    #[inline(always)]
     fn step_factor(&mut self, _lane: usize, error: T, accepted: bool, _proposed: T) -> T {
         let k = self.order;
         if !accepted {
@@ -402,6 +405,7 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         }
     }
 
+    #[inline(always)]
     fn interpolate(
         &self,
         theta: &[T; 1],
