@@ -108,13 +108,9 @@ impl Kinetics {
         environment: &Environment,
         options: RateOptions,
     ) -> Result<Self, Error> {
-        let plan = Arc::new(Plan::new(network));
         let level = Level::detect();
-        let wide = plan
-            .wide
-            .as_ref()
-            .filter(|_| level.is_wide())
-            .map(Wide::new);
+        let plan = Arc::new(Plan::new(network, level.is_wide()));
+        let wide = plan.wide.as_ref().map(Wide::new);
         let mut kinetics = Self {
             network: Arc::new(network.clone()),
             environment: *environment,
@@ -291,7 +287,7 @@ impl Kinetics {
         #[cfg(target_arch = "x86_64")]
         if let (Some(plan), Some(Wide { lines, .. })) = (&self.plan.wide, &self.wide) {
             return ROOM.with_borrow_mut(|room| {
-                // SAFETY: there are wide coefficients where `Level::detect` has found AVX-512.
+                // SAFETY: there is a wide plan where `Level::detect` has found AVX-512.
                 unsafe { wide::rhs(plan, lines, n, dndt, room) }
             });
         }

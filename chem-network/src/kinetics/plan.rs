@@ -45,7 +45,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub fn new(network: &Network) -> Self {
+    /// `for_wide`: whether the machine can use a plan for AVX-512.
+    pub fn new(network: &Network, for_wide: bool) -> Self {
         let species = network.species().len();
         let (column_offsets, row_indices) = network.jacobian_pattern();
         let mut rhs_terms = merged_terms(network);
@@ -58,7 +59,9 @@ impl Plan {
         let jacobian_terms: Vec<Term> = by_column.into_iter().map(|(_, term)| term).collect();
         let closure = charge_closure(network);
         let pattern = (&column_offsets[..], &row_indices[..]);
-        let wide = WidePlan::new(&rhs_terms, species, closure.as_ref(), pattern);
+        let wide = for_wide
+            .then(|| WidePlan::new(&rhs_terms, species, closure.as_ref(), pattern))
+            .flatten();
         if let Some(Closure { output, .. }) = &closure {
             for term in &mut rhs_terms {
                 term.plus.retain(|o| o != output);

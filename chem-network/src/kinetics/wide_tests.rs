@@ -322,8 +322,9 @@ fn networks_that_do_not_fit_take_the_plain_plans() {
 #[test]
 fn the_224_reaction_network_takes_few_operations() {
     let network = embedded("osu224").unwrap();
-    let kinetics = Kinetics::new(&network, &Environment::new(50.0, 1e-16)).unwrap();
-    let plan = kinetics.plan.wide.as_ref().unwrap();
+    // On every machine, whatever it can use.
+    let plan = Plan::new(&network, true);
+    let plan = plan.wide.as_ref().unwrap();
     assert_eq!((plan.vectors, plan.factors.len()), (4, 22));
     assert!(plan.picks.len() <= 120, "{}", plan.picks.len());
     let lines = plan.shares.lines - plan.jacobian.first_line;
