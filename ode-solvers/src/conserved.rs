@@ -2,6 +2,7 @@
 use crate::Scalar;
 use crate::nonnegative::Projection;
 use crate::pack::Pack;
+use crate::row::{Row, WIDTH, parts, pass, run};
 
 /// A sum may be off by this part of Σ |w y| before it is put right. A step's own rounding is far below; what ill-conditioned steps of chemistry
 /// near equilibrium lose is not (up to 4e-9 over 1e8 yr of the 224-reaction network).
@@ -14,17 +15,32 @@ pub(crate) struct Conserved<T> {
     pub laws: Vec<Vec<T>>,
     /// The same without zeros: components and weights.
     nonzeros: Vec<(Vec<usize>, Vec<[T; 1]>)>,
+    /// One lane: all weights, one law after the other.
+    rows: Vec<T>,
 }
 
+/// Laws whose sums are taken in one pass.
+const AT_ONCE: usize = 8;
+
 impl<T: Scalar> Conserved<T> {
-    pub fn new(laws: Vec<Vec<T>>) -> Self {
+    /// For so many lanes.
+    pub fn new(laws: Vec<Vec<T>>, lanes: usize) -> Self {
+        let rows = if lanes == 1 {
+            laws.concat()
+        } else {
+            Vec::new()
+        };
         let nonzeros = laws.iter().map(|law| {
             let entries = law.iter().enumerate();
             let nonzero = entries.filter(|&(_, w)| *w != T::zero());
             nonzero.map(|(i, &w)| (i, [w])).unzip()
         });
         let nonzeros = nonzeros.collect();
-        Self { laws, nonzeros }
+        Self {
+            laws,
+            nonzeros,
+            rows,
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -35,15 +51,62 @@ impl<T: Scalar> Conserved<T> {
     #[inline(always)]
     pub fn lost<const W: usize>(&self, kept: &Projection<T, W>, y: &[[T; W]]) -> [bool; W] {
         let mut lost = [false; W];
+        if W == 1 && y.len() >= WIDTH {
+            let laws = self.rows.chunks(AT_ONCE * y.len());
+            for (weights, totals) in laws.zip(kept.totals().chunks(AT_ONCE)) {
+                let mut sums = [[T::zero(); 2]; AT_ONCE];
+                let y = y.as_flattened();
+                run(Sums {
+                    weights,
+                    y,
+                    sums: &mut sums,
+                });
+                for ([sum, gross], total) in sums.into_iter().zip(totals) {
+                    lost[0] |= is_lost(total.value[0], total.lost[0], sum, gross);
+                }
+            }
+            return lost;
+        }
         for ((at, weights), total) in self.nonzeros.iter().zip(kept.totals()) {
             let (sum, gross) = weigh(at, weights, y);
             for l in 0..W {
-                let missing = (total.value[l] - sum[l]) + total.lost[l];
-                lost[l] |=
-                    missing.abs() > gross[l] * T::of(ALLOWED).max(T::epsilon() * T::of(64.0));
+                lost[l] |= is_lost(total.value[l], total.lost[l], sum[l], gross[l]);
             }
         }
         lost
+    }
+}
+
+/// Whether a sum is off its value (`value` + `rest`) by more than is allowed, Σ |w y| being `gross`.
+#[inline(always)]
+fn is_lost<T: Scalar>(value: T, rest: T, sum: T, gross: T) -> bool {
+    let missing = (value - sum) + rest;
+    missing.abs() > gross * T::of(ALLOWED).max(T::epsilon() * T::of(64.0))
+}
+
+/// Σ w y and Σ |w y| of some laws, in one lane.
+struct Sums<'a, T> {
+    weights: &'a [T],
+    y: &'a [T],
+    sums: &'a mut [[T; 2]; AT_ONCE],
+}
+
+pass!(Sums);
+
+impl<T: Scalar> Sums<'_, T> {
+    #[inline(always)]
+    fn of<P: Row<T>>(self) -> T {
+        let laws = self.weights.chunks_exact(self.y.len());
+        for (weights, sums) in laws.zip(self.sums) {
+            let (mut net, mut gross) = (P::zero(), P::zero());
+            parts!(weights.len(), |at, len| {
+                let term = P::take(weights, at, len).times(P::take(self.y, at, len));
+                net = net.plus(term);
+                gross = gross.plus(term.size());
+            });
+            *sums = [net.total(), gross.total()];
+        }
+        T::zero()
     }
 }
 

@@ -1,4 +1,6 @@
 //! Step control: the rules that turn errors into steps, error norms, the first step.
+use crate::norms::SHARE;
+use crate::powers::{exp2, log2};
 use crate::{Scalar, SolveError};
 
 /// How steps follow from error estimates, chosen by the user instead of the method's own rule: a proportional-integral-derivative controller in the terms
@@ -254,105 +256,6 @@ impl<T: Scalar> Control<T> {
 /// Errors below 1e-4 (here as a power of two) tell nothing of how the next will differ.
 const LEAST: f64 = -13.3;
 
-/// log2 of a positive normal number to 1e-7, the same on every machine. A step factor needs no more, and the library's functions cost as much as a
-/// stage of a small system.
-#[inline(always)]
-fn log2(x: f64) -> f64 {
-    // x = 2^e m with m in [√½, √2), so that the series below is short.
-    let bits = x.to_bits();
-    let shifted = bits.wrapping_add(0x3ff0_0000_0000_0000 - 0x3fe6_a09e_667f_3bcd);
-    let e = (shifted >> 52) as i64 - 1023;
-    let m = f64::from_bits(bits.wrapping_sub((e as u64) << 52));
-    let z = (m - 1.0) / (m + 1.0);
-    let z2 = z * z;
-    e as f64
-        + z * (2.885_390_081_777_926_8
-            + z2 * (0.961_796_693_925_975_6
-                + z2 * (0.577_078_016_355_585_3 + z2 * 0.412_198_583_111_132_4)))
-}
-
-/// 2^x for |x| < 1000 to 1e-7.
-#[inline(always)]
-fn exp2(x: f64) -> f64 {
-    let whole = x.round();
-    let r = (x - whole) * std::f64::consts::LN_2;
-    let fraction = 1.0
-        + r * (1.0
-            + r * (0.5 + r * (1.0 / 6.0 + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r / 720.0)))));
-    fraction * f64::from_bits(((whole as i64 + 1023) as u64) << 52)
-}
-
-/// Root mean square over components of x_i / (atol_i + rtol·max(|y_i|, |z_i|)), per lane.
-#[inline(always)]
-pub(crate) fn rms<T: Scalar, const W: usize>(
-    x: &[[T; W]],
-    y: &[[T; W]],
-    z: &[[T; W]],
-    atol: &[T],
-    rtol: T,
-) -> [T; W] {
-    norm(x, y, z, &atol[..x.len()], |_| rtol)
-}
-
-/// [`rms`] with a relative tolerance of each component.
-#[inline(never)]
-pub(crate) fn rms_each<T: Scalar, const W: usize>(
-    x: &[[T; W]],
-    y: &[[T; W]],
-    z: &[[T; W]],
-    atol: &[T],
-    rtol: &[T],
-) -> [T; W] {
-    let rtol = &rtol[..x.len()];
-    norm(x, y, z, &atol[..x.len()], |i| rtol[i])
-}
-
-/// The worst component weighs in the norm as one of at most so many. In a plain mean over 449 species, one of them may be wrong by 21 times its
-/// tolerance (HCl and Cl⁺ of the complete OSU network were, by 3 % at rtol 1e-3).
-const SHARE: f64 = 30.0;
-
-#[inline(always)]
-fn norm<T: Scalar, const W: usize>(
-    x: &[[T; W]],
-    y: &[[T; W]],
-    z: &[[T; W]],
-    atol: &[T],
-    rtol: impl Fn(usize) -> T,
-) -> [T; W] {
-    let n = x.len();
-    let (y, z, atol) = (&y[..n], &z[..n], &atol[..n]);
-    // Four partial sums: a single one would chain n additions, one after the other.
-    let mut sums = [[T::zero(); W]; 4];
-    let mut largest = [T::zero(); W];
-    for i in 0..n {
-        let (x, y, z) = (x[i], y[i], z[i]);
-        let sum = &mut sums[i % 4];
-        for l in 0..W {
-            let (a, b) = (y[l].abs(), z[l].abs());
-            let scale = atol[i] + rtol(i) * if a > b { a } else { b };
-            // A zero scale (component 0, atol 0) judges an exact zero as right.
-            let q = if scale == T::zero() && x[l] == T::zero() {
-                T::zero()
-            } else {
-                x[l] / scale
-            };
-            let square = q * q;
-            sum[l] += square;
-            largest[l] = if square > largest[l] {
-                square
-            } else {
-                largest[l]
-            };
-        }
-    }
-    let count = T::of(n.max(1) as f64);
-    std::array::from_fn(|l| {
-        let mean = (sums[0][l] + sums[1][l] + sums[2][l] + sums[3][l]) / count;
-        let worst = largest[l] / T::of(SHARE);
-        if worst > mean { worst } else { mean }.sqrt()
-    })
-}
-
 /// A first guess of the first step from the size of state and slope alone (Hairer, Nørsett & Wanner 1993, II.4), unsigned.
 pub(crate) fn first_guess<T: Scalar>(state: T, slope: T, span: T) -> T {
     let small = T::of(1e-5);
@@ -378,7 +281,7 @@ pub(crate) fn first_step<T: Scalar>(guess: T, slope: T, curvature: T, order: usi
 
 #[cfg(test)]
 mod tests {
-    use super::{Control, Past, exp2, log2};
+    use super::{Control, Past};
 
     /// Steps whose error is `constant(t)` h^5, from the first accepted one to t = 1e6: how many, and the mean error of the later half.
     fn walk(control: &Control<f64>, constant: impl Fn(f64) -> f64) -> (usize, f64) {
@@ -440,15 +343,6 @@ mod tests {
                     assert!(most <= 1.0);
                 }
             }
-        }
-    }
-
-    #[test]
-    fn logarithm_and_power_are_accurate_and_continuous() {
-        for k in -4000..4000 {
-            let x = f64::from(k) * 0.007_3;
-            assert!((exp2(x) / x.exp2() - 1.0).abs() < 2e-7, "2^{x}");
-            assert!((log2(x.exp2()) - x).abs() < 2e-7, "log2 of 2^{x}");
         }
     }
 }

@@ -112,7 +112,7 @@ pub(crate) mod x86 {
     use std::arch::x86_64::*;
 
     #[derive(Clone, Copy)]
-    pub struct Avx(__m256d);
+    pub struct Avx(pub(crate) __m256d);
 
     // SAFETY of this impl: the caller's instruction set, see the module; loads and stores go through references of the right size.
     impl Pack<f64, 4> for Avx {
@@ -210,7 +210,7 @@ pub(crate) mod x86 {
 
     /// Eight doubles in two AVX registers, where there is no AVX-512.
     #[derive(Clone, Copy)]
-    pub struct TwoAvx(Avx, Avx);
+    pub struct TwoAvx(pub(crate) Avx, pub(crate) Avx);
 
     impl Pack<f64, 8> for TwoAvx {
         #[inline(always)]

@@ -7,12 +7,27 @@ use num_traits::{Float, NumAssign};
 ///
 /// Stiff methods are tested in `f64`; `f32` serves explicit solves inside the training of surrogates.
 pub trait Scalar:
-    Float + NumAssign + Debug + Display + LowerExp + Default + Send + Sync + 'static
+    Float + NumAssign + Debug + Display + LowerExp + Default + Send + Sync + kind::Kind + 'static
 {
     /// The nearest value to a literal.
     fn of(x: f64) -> Self;
     /// The value in double precision, for messages and tables.
     fn as_f64(self) -> f64;
+}
+
+/// Which of the two a number is: known where code is generated, so that what is for the other is not.
+pub(crate) mod kind {
+    /// Sealed: implemented for `f32` and `f64`.
+    pub trait Kind {
+        /// Whether this is `f64`.
+        const DOUBLE: bool;
+    }
+    impl Kind for f32 {
+        const DOUBLE: bool = false;
+    }
+    impl Kind for f64 {
+        const DOUBLE: bool = true;
+    }
 }
 
 impl Scalar for f64 {

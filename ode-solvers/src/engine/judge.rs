@@ -3,6 +3,7 @@ use super::{Client, Engine, Failure};
 use crate::controller::Control;
 use crate::invariant::restore_invariants;
 use crate::methods::Stepper;
+use crate::norms::rms_and_finite;
 use crate::{LaneSystem, Options, Scalar, Stop};
 
 /// Attempts in a row that may end in not-a-number before a solve gives up; each shrinks the step tenfold.
@@ -24,8 +25,12 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         Q: Client<T, P, W>,
     {
         self.interpolant_ready = false;
-        let mut errors = self.norm(&self.error, &self.y, &self.y_new, options);
-        let finite = self.finite_states();
+        let rtol = match &self.rtol[..] {
+            [] => std::slice::from_ref(&options.rtol),
+            each => each,
+        };
+        let (mut errors, finite) =
+            rms_and_finite(&self.error, &self.y, &self.y_new, &self.atol, rtol);
         let mut moved = [false; W];
         if let Some(laws) = &options.nonnegative {
             moved = self.keep_nonnegative(&finite, &mut errors, laws, options);
@@ -103,19 +108,6 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             self.finish(l, end, client);
             self.refill(l, system, options, client);
         }
-    }
-
-    /// Whether the new state is finite, per lane.
-    #[inline(always)]
-    pub(super) fn finite_states(&self) -> [bool; W] {
-        let mut probe = [T::zero(); W];
-        for y in &self.y_new {
-            for l in 0..W {
-                // 0 where y is finite, not-a-number otherwise.
-                probe[l] += y[l] * T::zero();
-            }
-        }
-        std::array::from_fn(|l| probe[l] == T::zero())
     }
 
     /// Time at the end of the last attempt of a lane.
@@ -244,8 +236,11 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             let end = self.end_of_step(l);
             let lane = &mut self.lanes[l];
             lane.stats.steps += 1;
-            let mut proposed =
-                control.after_accepted(errors[l], self.h[l], &mut lane.past, lane.rejected);
+            let mut proposed = if P::CHOOSES_STEPS {
+                T::one()
+            } else {
+                control.after_accepted(errors[l], self.h[l], &mut lane.past, lane.rejected)
+            };
             if lane.steady > 0 {
                 // Rest is to be confirmed by the next steps, not by ones many times as long, of which there may be none before the end.
                 proposed = proposed.min(T::one());

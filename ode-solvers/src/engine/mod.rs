@@ -9,10 +9,10 @@ mod output;
 
 use crate::aligned::Aligned;
 use crate::conserved::Conserved;
-use crate::controller::{rms, rms_each};
 use crate::invariant::Total;
 use crate::methods::Stepper;
 use crate::nonnegative::Projection;
+use crate::norms::{rms, rms_each};
 use crate::{LaneSystem, Options, Scalar, SolveError};
 
 pub(crate) use client::{Client, Failure, Start};
@@ -87,11 +87,12 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         }
         self.rtol.clear();
         self.rtol.extend_from_slice(&options.rtol_each);
-        self.conserved = Conserved::new(match (&options.nonnegative, &options.conserved) {
+        let laws = match (&options.nonnegative, &options.conserved) {
             (Some(_), _) => Vec::new(),
             (None, Some(laws)) => laws.clone(),
             (None, None) => system.conserved(),
-        });
+        };
+        self.conserved = Conserved::new(laws, W);
         if let Some(law) = self.conserved.laws.iter().find(|law| law.len() != n) {
             return Err(SolveError::Dimension {
                 what: "a conservation law",

@@ -6,6 +6,8 @@ use super::symbolic::Symbolic;
 use crate::Scalar;
 use crate::aligned::Aligned;
 use crate::pack::less;
+use crate::row::{Row, parts};
+use std::ptr;
 
 /// Factors of shift·I − J. Rows and columns are numbered as in memory: those of the dense block from 0 on, then those that fill its last square, then the
 /// sparse ones, which are eliminated first.
@@ -39,14 +41,19 @@ impl<T: Scalar> FixedLu<T> {
         let sparse = symbolic.sparse_pivots();
         let block = Block::new(n - sparse);
         let first = block.rows();
-        // The row of a position in the order of elimination.
-        let row = |k: usize| if k < sparse { first + k } else { k - sparse };
+        let order = &symbolic.order;
+        // Within the block any order does: that of the components, so that a block of all of them is the vector itself.
+        let mut positions: Vec<usize> = (sparse..n).collect();
+        positions.sort_unstable_by_key(|&k| order[k]);
         let mut rows = vec![0; n];
-        for (k, &i) in symbolic.order.iter().enumerate() {
-            rows[i] = row(k);
+        for (row, &k) in positions.iter().enumerate() {
+            rows[order[k]] = row;
+        }
+        for (k, &i) in order[..sparse].iter().enumerate() {
+            rows[i] = first + k;
         }
         let entries = |k: usize| {
-            let j = symbolic.order[k];
+            let j = order[k];
             let start = pattern.col_offsets()[j];
             let column = pattern.column(j).iter().enumerate();
             let rows = &rows;
@@ -55,11 +62,11 @@ impl<T: Scalar> FixedLu<T> {
         let as_listed = |(row, slot): (usize, u32)| (row as u32, slot);
         let sources = Ragged::collect((0..sparse).map(|k| entries(k).map(as_listed)));
         let is_above = |entry: &(usize, u32)| entry.0 >= first;
-        let above =
-            Ragged::collect((sparse..n).map(|k| entries(k).filter(is_above).map(as_listed)));
+        let above = positions.iter();
+        let above = Ragged::collect(above.map(|&k| entries(k).filter(is_above).map(as_listed)));
         let mut places = vec![block.nowhere() as u32; pattern.nnz()];
-        for k in sparse..n {
-            let column = block.column(k - sparse);
+        for (j, &k) in positions.iter().enumerate() {
+            let column = block.column(j);
             for (i, slot) in entries(k).filter(|entry| !is_above(entry)) {
                 places[slot as usize] = (column + block.row(i)) as u32;
             }
@@ -68,10 +75,13 @@ impl<T: Scalar> FixedLu<T> {
         let lower = Ragged::collect(symbolic.lower.iter().map(|list| {
             let (first, rest): (Vec<_>, Vec<_>) = list.iter().partition(|&&k| k >= sparse);
             lower_in_block.push(first.len());
-            let rows = first.into_iter().chain(rest);
-            rows.map(|&k| row(k) as u32).collect::<Vec<_>>()
+            let rows = first
+                .into_iter()
+                .chain(rest)
+                .map(|&k| rows[order[k]] as u32);
+            rows.collect::<Vec<_>>()
         }));
-        let in_memory = (sparse..n).chain(0..sparse);
+        let in_memory = positions.iter().copied().chain(0..sparse);
         let upper = Ragged::collect(in_memory.map(|j| {
             symbolic.upper[j]
                 .iter()
@@ -80,7 +90,7 @@ impl<T: Scalar> FixedLu<T> {
         }));
         let zero = T::zero();
         Self {
-            dense: symbolic.order[sparse..].to_vec(),
+            dense: positions.iter().map(|&k| order[k]).collect(),
             sparse: symbolic.order[..sparse].to_vec(),
             sources,
             above,
@@ -97,21 +107,33 @@ impl<T: Scalar> FixedLu<T> {
     }
 
     /// Factorises. Returns the largest multiplier, not-a-number where a pivot is 0 or not finite.
-    #[inline]
+    #[inline(always)]
     pub fn factorize(&mut self, shift: T, jacobian: &[T]) -> T {
+        if T::DOUBLE {
+            // SAFETY: the numbers are doubles.
+            let (lu, jacobian) = unsafe { of_doubles(self, jacobian) };
+            return T::of(doubles::factorize(lu, shift.as_f64(), jacobian));
+        }
         #[cfg(target_arch = "x86_64")]
-        if let Some(growth) = x86::factorize(self, shift, jacobian) {
-            return growth;
+        if crate::pack::has_avx2_fma() {
+            // SAFETY: the processor has just been asked for the features that the function needs.
+            return unsafe { x86::factorize_avx2(self, shift, jacobian) };
         }
         self.factorize_with::<[T; SIDE], 1, false>(shift, jacobian)
     }
 
     /// Replaces b by the solution.
-    #[inline]
+    #[inline(always)]
     pub fn solve(&mut self, b: &mut [T]) {
+        if T::DOUBLE {
+            // SAFETY: as above.
+            let (lu, b) = unsafe { of_doubles_mut(self, b) };
+            return doubles::solve(lu, b);
+        }
         #[cfg(target_arch = "x86_64")]
-        if x86::solve(self, b) {
-            return;
+        if crate::pack::has_avx2_fma() {
+            // SAFETY: as above.
+            return unsafe { x86::solve_avx2(self, b) };
         }
         self.solve_with::<[T; SIDE], false>(b);
     }
@@ -138,7 +160,14 @@ impl<T: Scalar> FixedLu<T> {
         }
         self.block.begin();
         let entries = self.block.entries_mut();
-        for (&at, &value) in self.places.iter().zip(jacobian) {
+        let (fours, rest) = self.places.as_chunks::<4>();
+        let (values, last) = jacobian[..self.places.len()].as_chunks::<4>();
+        for (at, values) in fours.iter().zip(values) {
+            for p in 0..4 {
+                entries[at[p] as usize] = -values[p];
+            }
+        }
+        for (&at, &value) in rest.iter().zip(last) {
             entries[at as usize] = -value;
         }
         self.block.shift(shift);
@@ -232,9 +261,25 @@ impl<T: Scalar> FixedLu<T> {
         }
     }
 
+    /// [`Self::solve_with`] where all rows are in the block, in their own order.
     #[inline(always)]
-    pub(super) fn solve_with<P: Register<T>, const FUSED: bool>(&mut self, b: &mut [T]) {
+    fn solve_block<P: Row<T>>(&mut self, b: &mut [T]) {
+        let (b, x) = (&mut b[..self.dense.len()], &mut self.work);
+        parts!(b.len(), |at, len| {
+            P::take(b, at, len).store(&mut x[at / SIDE]);
+        });
+        self.block.solve::<P>(x);
+        parts!(b.len(), |at, len| {
+            P::load(&x[at / SIDE]).put(b, at, len);
+        });
+    }
+
+    #[inline(always)]
+    pub(super) fn solve_with<P: Row<T>, const FUSED: bool>(&mut self, b: &mut [T]) {
         let (first, sparse) = (self.block.rows(), self.sparse.len());
+        if sparse == 0 {
+            return self.solve_block::<P>(b);
+        }
         let work = self.work.as_flattened_mut();
         for (w, &i) in work.iter_mut().zip(&self.dense) {
             *w = b[i];
@@ -247,17 +292,15 @@ impl<T: Scalar> FixedLu<T> {
         }
         self.block.solve::<P>(&mut self.work);
         let work = self.work.as_flattened_mut();
-        if sparse > 0 {
-            let (block, rest) = work.split_at_mut(first);
-            for (j, &x) in block[..self.dense.len()].iter().enumerate() {
-                subtract_at::<T, FUSED>(rest, x, &self.upper, &self.upper_values, j);
-            }
-            for j in (0..sparse).rev() {
-                let x = rest[j] * self.inverse_pivots[j];
-                rest[j] = x;
-                let column = self.dense.len() + j;
-                subtract_at::<T, FUSED>(rest, x, &self.upper, &self.upper_values, column);
-            }
+        let (block, rest) = work.split_at_mut(first);
+        for (j, &x) in block[..self.dense.len()].iter().enumerate() {
+            subtract_at::<T, FUSED>(rest, x, &self.upper, &self.upper_values, j);
+        }
+        for j in (0..sparse).rev() {
+            let x = rest[j] * self.inverse_pivots[j];
+            rest[j] = x;
+            let column = self.dense.len() + j;
+            subtract_at::<T, FUSED>(rest, x, &self.upper, &self.upper_values, column);
         }
         for (&w, &i) in work.iter().zip(&self.dense) {
             b[i] = w;
@@ -291,71 +334,86 @@ fn larger<T: Scalar>(size: T, x: T) -> T {
     if own > size { own } else { size }
 }
 
+/// As what they are.
+///
+/// # Safety
+///
+/// T is `f64`.
+#[inline(always)]
+unsafe fn of_doubles<'a, T: Scalar>(
+    lu: &'a mut FixedLu<T>,
+    x: &'a [T],
+) -> (&'a mut FixedLu<f64>, &'a [f64]) {
+    unsafe {
+        (
+            &mut *ptr::from_mut(lu).cast(),
+            &*(ptr::from_ref(x) as *const _),
+        )
+    }
+}
+
+/// As what they are.
+///
+/// # Safety
+///
+/// T is `f64`.
+#[inline(always)]
+unsafe fn of_doubles_mut<'a, T: Scalar>(
+    lu: &'a mut FixedLu<T>,
+    x: &'a mut [T],
+) -> (&'a mut FixedLu<f64>, &'a mut [f64]) {
+    unsafe {
+        (
+            &mut *ptr::from_mut(lu).cast(),
+            &mut *(ptr::from_mut(x) as *mut _),
+        )
+    }
+}
+
+/// Of doubles: compiled once, here, and not wherever a solver is made.
+pub(super) mod doubles {
+    use super::{FixedLu, SIDE};
+
+    pub fn factorize(lu: &mut FixedLu<f64>, shift: f64, jacobian: &[f64]) -> f64 {
+        #[cfg(target_arch = "x86_64")]
+        if crate::pack::has_avx2_fma() {
+            // SAFETY: the processor has been asked for the features that the functions need.
+            return unsafe {
+                if is_x86_feature_detected!("avx512f") {
+                    super::x86::factorize_avx512(lu, shift, jacobian)
+                } else {
+                    super::x86::factorize_two_avx(lu, shift, jacobian)
+                }
+            };
+        }
+        lu.factorize_with::<[f64; SIDE], 1, false>(shift, jacobian)
+    }
+
+    pub fn solve(lu: &mut FixedLu<f64>, b: &mut [f64]) {
+        #[cfg(target_arch = "x86_64")]
+        if crate::pack::has_avx2_fma() {
+            // SAFETY: as above.
+            return unsafe {
+                if is_x86_feature_detected!("avx512f") {
+                    super::x86::solve_avx512(lu, b);
+                } else {
+                    super::x86::solve_two_avx(lu, b);
+                }
+            };
+        }
+        lu.solve_with::<[f64; SIDE], false>(b);
+    }
+}
+
 /// The factorisation, compiled for AVX-512 and AVX2.
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86 {
     use super::{FixedLu, SIDE};
     use crate::Scalar;
-    use crate::pack::has_avx2_fma;
     use crate::pack::x86::{Avx512, TwoAvx};
-    use std::any::TypeId;
-
-    /// The factors as what they are, if that is doubles.
-    #[inline(always)]
-    fn of_doubles<T: Scalar>(lu: &mut FixedLu<T>) -> Option<&mut FixedLu<f64>> {
-        let same = TypeId::of::<T>() == TypeId::of::<f64>();
-        // SAFETY: the two types are the same one.
-        same.then(|| unsafe { &mut *std::ptr::from_mut(lu).cast() })
-    }
-
-    #[inline(always)]
-    fn doubles<T: Scalar>(x: &[T]) -> Option<&[f64]> {
-        crate::pack::doubles::<T, 1, 1>(x.as_chunks().0).map(<[_]>::as_flattened)
-    }
-
-    #[inline(always)]
-    pub fn factorize<T: Scalar>(lu: &mut FixedLu<T>, shift: T, jacobian: &[T]) -> Option<T> {
-        let avx2 = has_avx2_fma();
-        // SAFETY: the processor is asked for the features that the functions need.
-        unsafe {
-            if let (Some(lu), Some(jacobian)) = (of_doubles(lu), doubles(jacobian)) {
-                let shift = shift.as_f64();
-                if avx2 && is_x86_feature_detected!("avx512f") {
-                    return Some(T::of(factorize_avx512(lu, shift, jacobian)));
-                }
-                return avx2.then(|| T::of(factorize_two_avx(lu, shift, jacobian)));
-            }
-            avx2.then(|| factorize_avx2(lu, shift, jacobian))
-        }
-    }
-
-    /// Whether it was done here.
-    #[inline(always)]
-    pub fn solve<T: Scalar>(lu: &mut FixedLu<T>, b: &mut [T]) -> bool {
-        let avx2 = has_avx2_fma();
-        let chunks = crate::pack::doubles_mut::<T, 1, 1>(b.as_chunks_mut().0);
-        // SAFETY: as above.
-        unsafe {
-            if let (Some(lu), Some(b)) = (of_doubles(lu), chunks) {
-                let b = b.as_flattened_mut();
-                if avx2 && is_x86_feature_detected!("avx512f") {
-                    solve_avx512(lu, b);
-                    return true;
-                }
-                if avx2 {
-                    solve_two_avx(lu, b);
-                }
-                return avx2;
-            }
-            if avx2 {
-                solve_avx2(lu, b);
-            }
-            avx2
-        }
-    }
 
     #[target_feature(enable = "avx512f,avx2,fma")]
-    fn factorize_avx512(lu: &mut FixedLu<f64>, shift: f64, jacobian: &[f64]) -> f64 {
+    pub fn factorize_avx512(lu: &mut FixedLu<f64>, shift: f64, jacobian: &[f64]) -> f64 {
         lu.factorize_with::<Avx512, SIDE, true>(shift, jacobian)
     }
     #[target_feature(enable = "avx2,fma")]
@@ -364,11 +422,11 @@ pub(super) mod x86 {
     }
     /// Other numbers than doubles, as the compiler arranges them.
     #[target_feature(enable = "avx2,fma")]
-    fn factorize_avx2<T: Scalar>(lu: &mut FixedLu<T>, shift: T, jacobian: &[T]) -> T {
+    pub fn factorize_avx2<T: Scalar>(lu: &mut FixedLu<T>, shift: T, jacobian: &[T]) -> T {
         lu.factorize_with::<[T; SIDE], 1, true>(shift, jacobian)
     }
     #[target_feature(enable = "avx512f,avx2,fma")]
-    fn solve_avx512(lu: &mut FixedLu<f64>, b: &mut [f64]) {
+    pub fn solve_avx512(lu: &mut FixedLu<f64>, b: &mut [f64]) {
         lu.solve_with::<Avx512, true>(b);
     }
     #[target_feature(enable = "avx2,fma")]
@@ -376,7 +434,7 @@ pub(super) mod x86 {
         lu.solve_with::<TwoAvx, true>(b);
     }
     #[target_feature(enable = "avx2,fma")]
-    fn solve_avx2<T: Scalar>(lu: &mut FixedLu<T>, b: &mut [T]) {
+    pub fn solve_avx2<T: Scalar>(lu: &mut FixedLu<T>, b: &mut [T]) {
         lu.solve_with::<[T; SIDE], true>(b);
     }
 }

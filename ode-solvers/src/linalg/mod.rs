@@ -7,6 +7,7 @@ mod faer;
 mod fixed;
 #[cfg(test)]
 mod fused;
+mod iteration;
 mod lanes;
 mod pattern;
 mod probe;
@@ -17,14 +18,18 @@ mod symbolic;
 mod tiles;
 
 pub(crate) use complex::ComplexSolver;
+pub(crate) use iteration::Iteration;
 pub use pattern::{Factorization, PatternError, SparsityPattern};
 
 use crate::Scalar;
+use crate::row::run;
 use blocks::Blocks;
 use dense::DenseLu;
 use fixed::FixedLu;
+use iteration::WithFactors;
 use lanes::LaneLu;
 use probe::Probe;
+pub(crate) use squares::Register;
 use squares::SIDE;
 use symbolic::{Costs, Symbolic};
 use tiles::TILE;
@@ -85,6 +90,8 @@ impl<T: Scalar, const W: usize> Fixed<T, W> {
     fn factorize(&mut self, shift: &[T; W], jacobian: &[[T; W]]) -> [T; W] {
         match self {
             Self::One(lu) => [lu.factorize(shift[0], jacobian.as_flattened()); W],
+            // There are no such lanes, and no code is to be made for them.
+            Self::Lanes(_) if const { W == 1 } => [T::nan(); W],
             Self::Lanes(lu) => lu.factorize(shift, jacobian),
         }
     }
@@ -104,6 +111,7 @@ impl<T: Scalar, const W: usize> Fixed<T, W> {
     fn solve(&mut self, b: &mut [[T; W]]) {
         match self {
             Self::One(lu) => lu.solve(b.as_flattened_mut()),
+            Self::Lanes(_) if const { W == 1 } => {}
             Self::Lanes(lu) => lu.solve(b),
         }
     }
@@ -333,6 +341,21 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
             }
         }
         singular
+    }
+
+    /// One iteration of Newton's method: the size of the correction. `None`, and nothing is done, where there are several lanes or the factors are not
+    /// those of the fixed pattern.
+    #[inline(always)]
+    pub fn iterate(&mut self, iteration: Iteration<'_, T>) -> Option<T> {
+        // Other numbers than doubles have a faster solve of their own.
+        if !T::DOUBLE {
+            return None;
+        }
+        let usual = self.blocks.is_none() && !self.pivoted[0] && !self.doubtful[0];
+        match &mut self.fixed {
+            Some(Fixed::One(lu)) if usual => Some(run(WithFactors { lu, iteration })),
+            _ => None,
+        }
     }
 
     /// Replaces b by the solution, in every lane. `jacobian` is the one that was factorised.

@@ -1,5 +1,6 @@
 //! Whether an iteration has converged, will, or will not: the rule by the rate of convergence that all implicit methods share.
 use crate::Scalar;
+use crate::powers::power;
 
 /// What one stage may hope for from the convergence of the stage before, at best: the first correction alone must then be this much larger than
 /// what is left.
@@ -46,7 +47,9 @@ impl<T: Scalar> Convergence<T> {
 
     #[inline(always)]
     pub fn begin_stage(&mut self) {
-        self.eta = self.eta.powf(T::of(0.8)).max(T::of(LEAST_ETA));
+        // What is below would be raised to the least in any case.
+        let eta = self.eta.as_f64().max(1e-4);
+        self.eta = T::of(power(eta, 0.8).max(LEAST_ETA));
     }
 
     /// Largest θ of the attempt.

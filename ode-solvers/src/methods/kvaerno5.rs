@@ -258,7 +258,7 @@ macro_rules! stage {
             [$(&before[$g * n..($g + 1) * n]),*],
         );
         let at = std::array::from_fn(|l| $t[l] + $h[l] * T::of(C[$s]));
-        $self.newton.solve($system, &at, &$self.base, state, slope);
+        $self.newton.solve($system, &at, &$self.base, state, Some(slope));
     }};
 }
 

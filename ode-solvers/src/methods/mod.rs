@@ -102,6 +102,9 @@ pub trait Stepper<T: Scalar, S, const W: usize> {
         None
     }
 
+    /// Whether [`Stepper::step_factor`] leaves aside what the controller proposes, so that it need not be computed.
+    const CHOOSES_STEPS: bool = false;
+
     /// The factor by which the step of a lane changes after an attempt of this error, `proposed` being the controller's. For methods that keep a
     /// factorisation over small changes, or that choose their order themselves. Called after [`Stepper::accept`] where the attempt was accepted.
     fn step_factor(&mut self, _lane: usize, _error: T, _accepted: bool, proposed: T) -> T {

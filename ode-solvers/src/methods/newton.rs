@@ -1,8 +1,8 @@
 //! Simplified Newton iteration over lanes, for every method with implicit stages: Jacobian and factorisation are kept while the iteration converges fast.
 use super::convergence::{Convergence, Verdict};
 use crate::adjoint::Note;
-use crate::controller::rms_each;
-use crate::linalg::LinearSolver;
+use crate::linalg::{Iteration, LinearSolver};
+use crate::row::{Row, WIDTH, parts, pass, run};
 use crate::{LaneJacobian, LaneSystem, Options, Scalar, SolveError, Statistics};
 
 /// Iterations of one stage before it counts as not converging.
@@ -53,6 +53,8 @@ pub(super) struct Newton<T, const W: usize> {
     age: [usize; W],
     course: [Course; W],
     rtol: Vec<T>,
+    /// The smallest of them.
+    least_rtol: T,
     atol: Vec<T>,
     /// Reciprocals of atol + rtol |y|.
     weights: Vec<[T; W]>,
@@ -82,6 +84,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
             age: [0; W],
             course: [Course::Sound; W],
             rtol: Vec::new(),
+            least_rtol: T::zero(),
             atol: Vec::new(),
             weights: Vec::new(),
             correction: Vec::new(),
@@ -118,6 +121,8 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
     pub fn set_tolerances(&mut self, options: &Options<T>, atol: &[T]) {
         self.rtol.clear();
         self.rtol.extend(options.rtol_of_each(atol.len()));
+        let least = |least: T, rtol: &T| if *rtol < least { *rtol } else { least };
+        self.least_rtol = self.rtol.iter().fold(T::infinity(), least);
         (self.fraction, self.most_iterations) = match options.newton_tolerance {
             Some(fraction) => (fraction, MOST_ITERATIONS_ASKED),
             None => (self.usual_fraction, MOST_ITERATIONS),
@@ -151,7 +156,16 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
         self.cost = [Statistics::default(); W];
         let n = self.dim;
         let (y, atol, rtol) = (&y[..n], &self.atol[..n], &self.rtol[..n]);
-        for (i, weight) in self.weights[..self.dim].iter_mut().enumerate() {
+        if W == 1 && n >= WIDTH {
+            run(Weights {
+                y: y.as_flattened(),
+                atol,
+                rtol,
+                weights: &mut self.weights.as_flattened_mut()[..n],
+            });
+        }
+        let one_by_one = if W == 1 && n >= WIDTH { 0 } else { n };
+        for (i, weight) in self.weights[..one_by_one].iter_mut().enumerate() {
             let y = y[i];
             *weight = std::array::from_fn(|l| {
                 let scale = atol[i] + rtol[i] * y[l].abs();
@@ -159,10 +173,13 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
                 T::one() / scale.max(T::min_positive_value())
             });
         }
-        // Corrections of the size of rounding cannot be asked to shrink.
-        let sizes = weighted_norm(y, &self.weights);
-        self.tolerance =
-            std::array::from_fn(|l| self.fraction.max(T::of(16.0) * T::epsilon() * sizes[l]));
+        // Corrections of the size of rounding cannot be asked to shrink. The state's size in units of the tolerances is at most 1/rtol.
+        let rounding = T::of(16.0) * T::epsilon();
+        self.tolerance = [self.fraction; W];
+        if rounding > self.fraction * self.least_rtol {
+            let sizes = weighted_norm(y, &self.weights);
+            self.tolerance = sizes.map(|size| self.fraction.max(rounding * size));
+        }
         let mut factorize = false;
         let wanted = self.wanted;
         if wanted.contains(&true) {
@@ -206,7 +223,8 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
         }
     }
 
-    /// Solves Y = base + f(at, Y)/shift in every lane, from the guess in `state`, whose slope f ends up in `slope` as shift·(Y − base).
+    /// Solves Y = base + f(at, Y)/shift in every lane, from the guess in `state`, whose slope f ends up in `slope`, if asked for, as
+    /// shift·(Y − base).
     #[inline(always)]
     pub fn solve<S: LaneSystem<T, W>>(
         &mut self,
@@ -214,7 +232,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
         at: &[T; W],
         base: &[[T; W]],
         state: &mut [[T; W]],
-        slope: &mut [[T; W]],
+        slope: Option<&mut [[T; W]]>,
     ) {
         let n = self.dim;
         let shift = self.shift;
@@ -227,6 +245,13 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
                 break;
             }
             system.rhs(at, state, &mut self.correction);
+            if W == 1
+                && let Some(norm) = self.iterate_alone(base, state)
+            {
+                self.count(&open);
+                self.judge(iteration, &[norm; W], &mut open);
+                continue;
+            }
             let (correction, base) = (&mut self.correction[..n], &base[..n]);
             for i in 0..n {
                 let (f, y, b) = (correction[i], state[i], base[i]);
@@ -234,12 +259,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
             }
             self.linear.solve(&self.jacobian, correction);
             let norms = weighted_norm(correction, &self.weights);
-            for l in 0..W {
-                if open[l] {
-                    self.cost[l].rhs_evaluations += 1;
-                    self.cost[l].newton_iterations += 1;
-                }
-            }
+            self.count(&open);
             let solved = self.judge(iteration, &norms, &mut open);
             let moved: [bool; W] = std::array::from_fn(|l| solved[l] || open[l]);
             for (y, d) in state[..n].iter_mut().zip(&self.correction) {
@@ -248,11 +268,37 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
                 }
             }
         }
+        let Some(slope) = slope else { return };
         let (state, base) = (&state[..n], &base[..n]);
         for (i, slope) in slope[..n].iter_mut().enumerate() {
             let (y, b) = (state[i], base[i]);
             *slope = std::array::from_fn(|l| (y[l] - b[l]) * shift[l]);
         }
+    }
+
+    /// Counts an iteration.
+    #[inline(always)]
+    fn count(&mut self, open: &[bool; W]) {
+        for l in 0..W {
+            if open[l] {
+                self.cost[l].rhs_evaluations += 1;
+                self.cost[l].newton_iterations += 1;
+            }
+        }
+    }
+
+    /// An iteration in one lane, its right-hand side in `correction`: the size of the correction, which is added to the state. `None` where it is to be
+    /// done step by step.
+    #[inline(always)]
+    fn iterate_alone(&mut self, base: &[[T; W]], state: &mut [[T; W]]) -> Option<T> {
+        let n = self.dim;
+        self.linear.iterate(Iteration {
+            base: &base.as_flattened()[..n],
+            shift: self.shift[0],
+            weights: &self.weights.as_flattened()[..n],
+            correction: &mut self.correction.as_flattened_mut()[..n],
+            state: &mut state.as_flattened_mut()[..n],
+        })
     }
 
     /// Closes lanes that are solved (returned) or lost.
@@ -278,9 +324,9 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
         solved
     }
 
-    /// Root mean square of x / (atol + rtol |y|), per lane.
-    pub fn norm(&self, x: &[[T; W]], y: &[[T; W]]) -> [T; W] {
-        rms_each(x, y, y, &self.atol, &self.rtol)
+    /// Absolute and relative tolerance of every component.
+    pub fn tolerances(&self) -> (&[T], &[T]) {
+        (&self.atol, &self.rtol)
     }
 
     /// Whether the right-hand side or an iterate was not finite in a lane.
@@ -345,6 +391,30 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
                 T::of(0.5)
             }
         })
+    }
+}
+
+/// 1/(atol + rtol |y|), in one lane.
+struct Weights<'a, T> {
+    y: &'a [T],
+    atol: &'a [T],
+    rtol: &'a [T],
+    weights: &'a mut [T],
+}
+
+pass!(Weights);
+
+impl<T: Scalar> Weights<'_, T> {
+    #[inline(always)]
+    fn of<P: Row<T>>(self) -> T {
+        let least = P::splat(T::min_positive_value());
+        parts!(self.y.len(), |at, len| {
+            let size = P::take(self.y, at, len).size();
+            let scale = P::take(self.rtol, at, len).times(size);
+            let scale = P::take(self.atol, at, len).plus(scale);
+            (scale.larger(least).reciprocal()).put(self.weights, at, len);
+        });
+        T::zero()
     }
 }
 

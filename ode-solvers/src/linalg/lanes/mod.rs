@@ -1,4 +1,5 @@
 //! LU of W matrices side by side along a pattern analysed once: a few sparse pivots, then a dense block worked in tiles held in registers.
+mod doubles;
 mod matrix;
 #[cfg(test)]
 mod tests;
@@ -148,13 +149,24 @@ impl<T: Scalar, const W: usize> LaneLu<T, W> {
     }
 
     /// Factorises. Returns the largest multiplier of each lane, not-a-number where a pivot is 0 or not finite.
-    #[inline]
+    #[inline(always)]
     pub fn factorize(&mut self, shift: &[T; W], jacobian: &[[T; W]]) -> [T; W] {
-        #[cfg(target_arch = "x86_64")]
-        if let Some(growth) = x86::factorize(self, shift, jacobian) {
-            return growth;
+        if const { T::DOUBLE && (W == 8 || W == 4) } {
+            return doubles::factorize(self, shift, jacobian);
         }
+        self.factorize_plain(shift, jacobian)
+    }
+
+    /// As the compiler arranges lanes.
+    #[inline(never)]
+    fn factorize_plain(&mut self, shift: &[T; W], jacobian: &[[T; W]]) -> [T; W] {
         self.factorize_with::<[T; W], 1>(shift, jacobian)
+    }
+
+    /// As the compiler arranges lanes.
+    #[inline(never)]
+    fn solve_plain(&mut self, b: &mut [[T; W]]) {
+        self.solve_with::<[T; W], 2>(b);
     }
 
     /// The smallest reciprocal of a pivot, in size, of each lane.
@@ -169,13 +181,12 @@ impl<T: Scalar, const W: usize> LaneLu<T, W> {
     }
 
     /// Replaces b by the solution.
-    #[inline]
+    #[inline(always)]
     pub fn solve(&mut self, b: &mut [[T; W]]) {
-        #[cfg(target_arch = "x86_64")]
-        if x86::solve(self, b) {
-            return;
+        if const { T::DOUBLE && (W == 8 || W == 4) } {
+            return doubles::solve(self, b);
         }
-        self.solve_with::<[T; W], 2>(b);
+        self.solve_plain(b);
     }
 
     /// `R` rows of accumulators are held at a time where a tile would not fit into the registers.
@@ -349,7 +360,6 @@ impl<T: Scalar, const W: usize> LaneLu<T, W> {
     }
 
     /// This factorisation as one of doubles in `V` lanes, if that is what it is.
-    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     fn of_doubles<const V: usize>(&mut self) -> Option<&mut LaneLu<f64, V>> {
         use std::any::TypeId;

@@ -9,7 +9,7 @@ mod tests;
 
 use crate::Scalar;
 use crate::aligned::Aligned;
-pub(super) use register::Register;
+pub(crate) use register::Register;
 use register::invert;
 
 /// Rows and columns of a square.
@@ -129,9 +129,20 @@ impl<T: Scalar> Block<T> {
     /// Replaces x, whose rows fill whole squares, by the solution.
     #[inline(always)]
     pub fn solve<P: Register<T>>(&self, x: &mut [[T; SIDE]]) {
-        let m = self.side;
+        // Loops over so few rows are laid out.
+        match self.side {
+            2 => self.solve_rows::<P>(2, x),
+            3 => self.solve_rows::<P>(3, x),
+            4 => self.solve_rows::<P>(4, x),
+            m => self.solve_rows::<P>(m, x),
+        }
+    }
+
+    #[inline(always)]
+    fn solve_rows<P: Register<T>>(&self, m: usize, x: &mut [[T; SIDE]]) {
         let x = &mut x[..m];
         let squares: &[Square<T>] = self.squares.as_chunks().0;
+        let squares = &squares[..m * m];
         for i in 1..m {
             let (known, own) = x.split_at_mut(i);
             let mut sums = [P::zero(); SUMS];

@@ -7,6 +7,7 @@ use super::super::symbolic::Symbolic;
 use super::super::{ONE_LANE, SparsityPattern};
 use super::{Register, SIDE};
 use crate::pack::Pack;
+use crate::row::Row;
 
 impl Register<f64> for Fused<SIDE> {
     fn lane(self, p: usize) -> Self {
@@ -22,6 +23,28 @@ impl Register<f64> for Fused<SIDE> {
     fn below(mut self, p: usize) -> Self {
         self.0[..=p].fill(0.0);
         self
+    }
+}
+
+impl Row<f64> for Fused<SIDE> {
+    const FUSED: bool = true;
+    fn load_part(from: &[f64]) -> Self {
+        Self(Row::load_part(from))
+    }
+    fn store_part(self, to: &mut [f64]) {
+        self.0.store_part(to);
+    }
+    fn minus(self, other: Self) -> Self {
+        Self(self.0.minus(other.0))
+    }
+    fn over(self, other: Self) -> Self {
+        Self(self.0.over(other.0))
+    }
+    fn size(self) -> Self {
+        Self(self.0.size())
+    }
+    fn larger(self, other: Self) -> Self {
+        Self(self.0.larger(other.0))
     }
 }
 

@@ -1,8 +1,14 @@
 //! Backward differentiation in backward differences, orders 1 to 5: for large stiff systems, where every evaluation and factorisation counts.
+mod passes;
+
 use super::newton::Newton;
 use super::{Method, Stepper};
+use crate::aligned::Aligned;
 use crate::controller::Control;
+use crate::powers::{exp2, log2, power};
+use crate::row::{WIDTH, run};
 use crate::{LaneJacobian, Options, Scalar, SolveError, Statistics};
+use passes::Differences;
 
 /// Numerical differentiation formulae of variable order 1 to 5 and quasi-constant step (modified BDF); orders 1 and 2 L-stable, 3 to 5 A(α)-stable with
 /// α = 80°, 66°, 51°; dense output of the order in use.
@@ -30,8 +36,9 @@ const NEWTON_TOLERANCE: f64 = 0.03;
 const SLOW: f64 = 0.3;
 /// Errors count this much more when the next step is chosen, at the order in use or below, and at the order above (as in CVODE).
 const BIAS: (f64, f64) = (6.0, 10.0);
-/// A step grows by no less than the first factor and no more than the second.
-const GROWTH: (f64, f64) = (1.3, 10.0);
+/// A step grows by no less (this is log₂ of 1.3) and no more.
+const LEAST_GROWTH: f64 = 0.378_511_623_253_729_8;
+const MOST_GROWTH: f64 = 10.0;
 /// Rejections in a row after which a lower order is tried.
 const REJECTIONS: usize = 2;
 
@@ -74,13 +81,13 @@ impl<T: Scalar> Method<T> for Bdf {
             rejections: 0,
             started: false,
             h: T::zero(),
-            differences: Vec::new(),
-            scratch: Vec::new(),
-            predicted: Vec::new(),
-            base: Vec::new(),
-            slope: Vec::new(),
-            slope_new: Vec::new(),
-            correction: Vec::new(),
+            differences: Aligned::new(),
+            at_end: Aligned::new(),
+            predicted: Aligned::new(),
+            base: Aligned::new(),
+            slope: Aligned::new(),
+            slope_new: Aligned::new(),
+            correction: Aligned::new(),
             newton: Newton::new(NEWTON_TOLERANCE, SLOW),
         }
     }
@@ -99,165 +106,170 @@ pub struct BdfStepper<T> {
     started: bool,
     /// Step length of the differences.
     h: T,
-    /// ∇⁰y to ∇^(order+2)y, one after the other.
-    differences: Vec<[T; 1]>,
-    /// Differences at the end of the step tried, for dense output; memory for rescaling.
-    scratch: Vec<[T; 1]>,
-    predicted: Vec<[T; 1]>,
-    base: Vec<[T; 1]>,
-    slope: Vec<[T; 1]>,
-    slope_new: Vec<[T; 1]>,
+    /// ∇⁰y to ∇^(order+2)y; these and all below fill whole registers, with zeros behind their last components.
+    differences: Aligned<T, WIDTH>,
+    /// Differences at the end of the step tried, for dense output.
+    at_end: Aligned<T, WIDTH>,
+    predicted: Aligned<T, WIDTH>,
+    base: Aligned<T, WIDTH>,
+    slope: Aligned<T, WIDTH>,
+    slope_new: Aligned<T, WIDTH>,
     /// y_new − predicted.
-    correction: Vec<[T; 1]>,
+    correction: Aligned<T, WIDTH>,
     newton: Newton<T, 1>,
 }
 
 /// (1 − κ_k) Σ 1/j, by which f(y_new) h is multiplied in the formula of order k.
-fn alpha(order: usize) -> f64 {
+const fn alpha(order: usize) -> f64 {
     (1.0 - KAPPA[order]) * HARMONIC[order]
 }
 
 /// The local error of order k in units of ∇^(k+1)y.
-fn error_constant(order: usize) -> f64 {
+const fn error_constant(order: usize) -> f64 {
     KAPPA[order] * HARMONIC[order] + 1.0 / (order as f64 + 1.0)
 }
+
+/// What goes with ∇^j y into the base of order k: 1 − Σ_{i ≤ j} 1/i / α_k.
+const BASE: [[f64; MOST + 1]; MOST + 1] = {
+    let mut weights = [[0.0; MOST + 1]; MOST + 1];
+    let mut order = 1;
+    while order <= MOST {
+        let mut j = 0;
+        while j <= MOST {
+            weights[order][j] = 1.0 - HARMONIC[j] / alpha(order);
+            j += 1;
+        }
+        order += 1;
+    }
+    weights
+};
 
 /// Entry (i, j): how much of ∇^j goes into ∇^i when the step is multiplied by `factor`, for i, j from 1 to `order`.
 ///
 /// The polynomial Σ_j ∇^j y binom(s + j − 1, j), taken at s = 0, −factor, −2 factor, …, is differenced anew.
 fn rescaling(order: usize, factor: f64) -> [[f64; MOST + 1]; MOST + 1] {
     let mut matrix = [[0.0; MOST + 1]; MOST + 1];
+    let mut values = [1.0; MOST + 1];
     for j in 1..=order {
-        let mut values: [f64; MOST + 1] = std::array::from_fn(|m| {
-            let s = -factor * m as f64;
-            (0..j).fold(1.0, |product, q| {
-                product * (s + q as f64) / (q as f64 + 1.0)
-            })
-        });
+        let q = (j - 1) as f64;
+        for m in 0..=order {
+            values[m] *= (q - factor * m as f64) * (1.0 / (q + 1.0));
+        }
+        let mut differences = values;
         for i in 1..=order {
             for m in 0..=order - i {
-                values[m] -= values[m + 1];
+                differences[m] -= differences[m + 1];
             }
-            matrix[i][j] = values[0];
+            matrix[i][j] = differences[0];
         }
     }
     matrix
 }
 
-impl<T: Scalar> BdfStepper<T> {
-    fn row(&self, j: usize) -> &[[T; 1]] {
-        &self.differences[j * self.dim..(j + 1) * self.dim]
-    }
+/// The components of a row of registers, as a state in one lane.
+fn state<T>(row: &[[T; WIDTH]], dim: usize) -> &[[T; 1]] {
+    &row.as_flattened().as_chunks().0[..dim]
+}
 
+/// As [`state`].
+fn state_mut<T>(row: &mut [[T; WIDTH]], dim: usize) -> &mut [[T; 1]] {
+    &mut row.as_flattened_mut().as_chunks_mut().0[..dim]
+}
+
+/// The differences of every eight components.
+fn of_each<T>(differences: &[[T; WIDTH]]) -> &[Differences<T>] {
+    differences.as_chunks().0
+}
+
+/// As [`of_each`].
+fn of_each_mut<T>(differences: &mut [[T; WIDTH]]) -> &mut [Differences<T>] {
+    differences.as_chunks_mut().0
+}
+
+impl<T: Scalar> BdfStepper<T> {
     /// The differences for a step of length h.
     fn rescale(&mut self, h: T) {
         let factor = (h / self.h).as_f64();
-        let (n, order) = (self.dim, self.order);
-        let matrix = rescaling(order, factor);
-        for i in 1..=order {
-            let row = &mut self.scratch[i * n..(i + 1) * n];
-            row.fill([T::zero()]);
-            for j in 1..=order {
-                let weight = T::of(matrix[i][j]);
-                let from = &self.differences[j * n..(j + 1) * n];
-                for (to, from) in row.iter_mut().zip(from) {
-                    to[0] += weight * from[0];
-                }
-            }
-        }
-        self.differences[n..(order + 1) * n].copy_from_slice(&self.scratch[n..(order + 1) * n]);
+        run(passes::Rescale {
+            order: self.order,
+            matrix: &rescaling(self.order, factor).map(|row| row.map(T::of)),
+            differences: of_each_mut(&mut self.differences),
+        });
         self.h = h;
         self.equal_steps = 0;
     }
 
-    /// Predicted: Σ_j ∇^j; base: that less Σ_j (Σ_{i ≤ j} 1/i) ∇^j / α. For order K, in one pass.
-    #[inline(always)]
-    fn predict<const K: usize>(&mut self, y: &[[T; 1]], alpha: f64) {
-        let n = self.dim;
-        let mut weights = [T::zero(); K];
-        let mut rows: [&[[T; 1]]; K] = [&[]; K];
-        let differences = self.differences[n..(K + 1) * n].chunks_exact(n.max(1));
-        for (j, row) in differences.enumerate() {
-            rows[j] = &row[..n];
-            weights[j] = T::of(1.0 - HARMONIC[j + 1] / alpha);
-        }
-        let (predicted, base) = (&mut self.predicted[..n], &mut self.base[..n]);
-        let y = &y[..n];
-        for i in 0..n {
-            let (mut sum, mut weighted) = (y[i][0], y[i][0]);
-            for j in 0..K {
-                let difference = rows[j][i][0];
-                sum += difference;
-                weighted += weights[j] * difference;
-            }
-            predicted[i][0] = sum;
-            base[i][0] = weighted;
-        }
-    }
-
     /// Differences for a first step of length h.
     fn start(&mut self, h: T) {
-        let n = self.dim;
         self.order = 1;
         self.equal_steps = 0;
         self.rejections = 0;
         self.started = true;
         self.h = h;
-        self.differences[n..].fill([T::zero()]);
-        for i in 0..n {
-            self.differences[n + i][0] = h * self.slope[i][0];
+        let differences = of_each_mut(&mut self.differences);
+        for (differences, slope) in differences.iter_mut().zip(&*self.slope) {
+            *differences = [[T::zero(); WIDTH]; MOST + 3];
+            differences[1] = slope.map(|slope| h * slope);
         }
     }
 
-    /// The order whose error allows the longest next step, and the factor of that step.
+    /// The order whose error allows the longest next step, and log₂ of the factor of that step.
     fn best_order(&self, error: T) -> (usize, f64) {
         let k = self.order;
         let factor = |order: usize, error: f64| {
             let bias = if order > k { BIAS.1 } else { BIAS.0 };
-            (bias * error).max(1e-10).powf(-1.0 / (order as f64 + 1.0))
+            -log2((bias * error).max(1e-10)) / (order as f64 + 1.0)
         };
-        let estimate = |order: usize| {
-            let [size] = self.newton.norm(self.row(order + 1), self.row(0));
-            error_constant(order).abs() * size.as_f64()
-        };
+        let (atol, rtol) = self.newton.tolerances();
+        let mut sizes = [T::zero(); 2];
+        run(passes::Sizes {
+            order: k,
+            atol,
+            rtol,
+            differences: of_each(&self.differences),
+            sizes: &mut sizes,
+        });
+        let [below, above] = sizes;
         let mut best = (k, factor(k, error.as_f64()));
-        let mut consider = |order: usize| {
-            let candidate = factor(order, estimate(order));
+        let mut consider = |order: usize, size: T| {
+            let candidate = factor(order, error_constant(order).abs() * size.as_f64());
             if candidate > best.1 {
                 best = (order, candidate);
             }
         };
         if k > self.method.lowest {
-            consider(k - 1);
+            consider(k - 1, below);
         }
         if k < self.method.highest {
-            consider(k + 1);
+            consider(k + 1, above);
         }
         best
     }
 }
 
 impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
+    const CHOOSES_STEPS: bool = true;
+
     fn control(&self) -> Control<T> {
         // For the first step alone, which is of order 1; later factors are the method's own.
-        Control::new(2, 1.0, 0.0, 0.9, 0.2, GROWTH.1)
+        Control::new(2, 1.0, 0.0, 0.9, 0.2, MOST_GROWTH)
     }
 
     fn prepare(&mut self, system: &mut S) -> Result<(), SolveError> {
         let n = system.dim();
         self.dim = n;
         self.started = false;
-        for (array, length) in [
-            (&mut self.differences, (MOST + 3) * n),
-            (&mut self.scratch, (MOST + 3) * n),
-            (&mut self.predicted, n),
-            (&mut self.base, n),
-            (&mut self.slope, n),
-            (&mut self.slope_new, n),
-            (&mut self.correction, n),
+        let registers = n.div_ceil(WIDTH);
+        for (array, rows) in [
+            (&mut self.differences, MOST + 3),
+            (&mut self.at_end, MOST + 3),
+            (&mut self.predicted, 1),
+            (&mut self.base, 1),
+            (&mut self.slope, 1),
+            (&mut self.slope_new, 1),
+            (&mut self.correction, 1),
         ] {
-            array.clear();
-            array.resize(length, [T::zero()]);
+            array.reset(rows * registers);
         }
         self.newton.prepare(system)
     }
@@ -276,14 +288,14 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         y: &[[T; 1]],
     ) {
         if fresh[0] {
-            system.rhs(t, y, &mut self.slope);
+            system.rhs(t, y, state_mut(&mut self.slope, self.dim));
             self.newton.forget(0);
             self.started = false;
         }
     }
 
     fn slope(&self) -> &[[T; 1]] {
-        &self.slope
+        state(&self.slope, self.dim)
     }
 
     #[inline(always)]
@@ -296,37 +308,38 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         y_new: &mut [[T; 1]],
         error: &mut [[T; 1]],
     ) -> [bool; 1] {
-        let n = self.dim;
-        // The loop may have moved the state (invariants).
-        self.differences[..n].copy_from_slice(y);
         if !self.started {
             self.start(h[0]);
         } else if h[0] != self.h {
             self.rescale(h[0]);
         }
-        let k = self.order;
+        let (n, k) = (self.dim, self.order);
         let alpha = alpha(k);
-        match k {
-            1 => self.predict::<1>(y, alpha),
-            2 => self.predict::<2>(y, alpha),
-            3 => self.predict::<3>(y, alpha),
-            4 => self.predict::<4>(y, alpha),
-            _ => self.predict::<MOST>(y, alpha),
-        }
+        run(passes::Predict {
+            order: k,
+            weights: &BASE[k].map(T::of),
+            y: y.as_flattened(),
+            differences: of_each_mut(&mut self.differences),
+            predicted: &mut self.predicted,
+            base: &mut self.base,
+            y_new: y_new.as_flattened_mut(),
+        });
         let end = [t[0] + h[0]];
         let shift = [T::of(alpha) / h[0]];
         // The Jacobian is that of the state the step starts from: the predicted one may lie where f is not defined.
         self.newton.start(system, t, y, &shift);
-        y_new.copy_from_slice(&self.predicted);
         self.newton
-            .solve(system, &end, &self.base, y_new, &mut self.slope_new);
-        let constant = T::of(error_constant(k));
-        let (correction, predicted) = (&mut self.correction[..n], &self.predicted[..n]);
-        let (new, error) = (&y_new[..n], &mut error[..n]);
-        for i in 0..n {
-            correction[i][0] = new[i][0] - predicted[i][0];
-            error[i][0] = constant * correction[i][0];
-        }
+            .solve(system, &end, state(&self.base, n), y_new, None);
+        run(passes::Finish {
+            shift: shift[0],
+            constant: T::of(error_constant(k)),
+            y_new: y_new.as_flattened(),
+            predicted: &self.predicted,
+            base: &self.base,
+            correction: &mut self.correction,
+            slope: &mut self.slope_new,
+            error: error.as_flattened_mut(),
+        });
         if self.newton.not_finite(0) {
             y_new.fill([T::nan()]);
         }
@@ -342,21 +355,12 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         if !accepted[0] {
             return;
         }
-        let (n, k) = (self.dim, self.order);
-        let correction = &self.correction[..n];
-        let (lower, above) = self.differences.split_at_mut((k + 2) * n);
-        let (above, old) = (&mut above[..n], &mut lower[(k + 1) * n..]);
-        for i in 0..n {
-            above[i][0] = correction[i][0] - old[i][0];
-            old[i][0] = correction[i][0];
-        }
-        for j in (0..=k).rev() {
-            let (row, above) = self.differences[j * n..(j + 2) * n].split_at_mut(n);
-            for (x, above) in row.iter_mut().zip(above) {
-                x[0] += above[0];
-            }
-        }
-        self.slope.copy_from_slice(&self.slope_new);
+        run(passes::Advance {
+            order: self.order,
+            correction: &self.correction,
+            differences: of_each_mut(&mut self.differences),
+        });
+        std::mem::swap(&mut self.slope, &mut self.slope_new);
         self.newton.accepted(0);
         self.equal_steps += 1;
         self.rejections = 0;
@@ -367,7 +371,7 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         let k = self.order;
         if !accepted {
             self.rejections += 1;
-            let factor = (BIAS.0 * error.as_f64()).powf(-1.0 / (k as f64 + 1.0));
+            let factor = power(BIAS.0 * error.as_f64(), -1.0 / (k as f64 + 1.0));
             if self.rejections >= REJECTIONS && k > self.method.lowest {
                 self.order -= 1;
             }
@@ -383,26 +387,26 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
             return T::one();
         }
         let (order, factor) = self.best_order(error);
-        let factor = factor.min(GROWTH.1);
-        if order >= k && factor < GROWTH.0 {
+        let grows = factor >= LEAST_GROWTH;
+        if order >= k && !grows {
             return T::one();
         }
         self.order = order;
         self.equal_steps = 0;
         // A lower order is taken at once: where it is as good, the higher one is about to become unstable.
-        T::of(if factor < GROWTH.0 { 1.0 } else { factor })
+        if !grows {
+            return T::one();
+        }
+        T::of(exp2(factor).min(MOST_GROWTH))
     }
 
     fn prepare_interpolation(&mut self) {
-        let (n, k) = (self.dim, self.order);
-        self.scratch[(k + 1) * n..(k + 2) * n].copy_from_slice(&self.correction);
-        for j in (0..=k).rev() {
-            let (row, above) = self.scratch[j * n..(j + 2) * n].split_at_mut(n);
-            let differences = &self.differences[j * n..(j + 1) * n];
-            for ((x, above), difference) in row.iter_mut().zip(above).zip(differences) {
-                x[0] = above[0] + difference[0];
-            }
-        }
+        self.at_end.copy_from_slice(&self.differences);
+        run(passes::Advance {
+            order: self.order,
+            correction: &self.correction,
+            differences: of_each_mut(&mut self.at_end),
+        });
     }
 
     #[inline(always)]
@@ -414,18 +418,19 @@ impl<T: Scalar, S: LaneJacobian<T, 1>> Stepper<T, S, 1> for BdfStepper<T> {
         y_new: &[[T; 1]],
         out: &mut [[T; 1]],
     ) {
-        let n = self.dim;
         let s = theta[0] - T::one();
-        out.copy_from_slice(y_new);
-        let mut weight = T::one();
-        for j in 1..=self.order {
-            let q = T::of(j as f64);
-            weight *= (s + q - T::one()) / q;
-            let difference = &self.scratch[j * n..(j + 1) * n];
-            for (out, difference) in out.iter_mut().zip(difference) {
-                out[0] += weight * difference[0];
-            }
+        let mut weights = [T::one(); MOST + 1];
+        for j in 1..=MOST {
+            let q = j as f64;
+            weights[j] = weights[j - 1] * (s + T::of(q - 1.0)) * T::of(1.0 / q);
         }
+        run(passes::Combine {
+            order: self.order,
+            weights: &weights,
+            y: y_new.as_flattened(),
+            differences: of_each(&self.at_end),
+            out: out.as_flattened_mut(),
+        });
     }
 
     #[cold]

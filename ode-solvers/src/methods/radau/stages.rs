@@ -4,7 +4,7 @@ use super::{
     ALPHA, BETA, C, Course, ERROR, GAMMA, MOST_ITERATIONS, MOST_ITERATIONS_ASKED, RadauIia5Stepper,
     T, T_INVERSE,
 };
-use crate::controller::rms_each;
+use crate::norms::rms_each;
 use crate::{LaneJacobian, Scalar};
 
 /// Weights of Z₁, Z₂, Z₃ in the collocation polynomial at θ, which vanishes at 0.
