@@ -2,7 +2,7 @@
 //! on the two cores reach beside it, which is all the machine can give. Threads are tied to cores where there is `taskset`: schedulers
 //! may leave two of them on one core for longer than a measurement takes.
 //!
-//! `cargo run --release -p autodiff-ae --example scaling [BATCH [ROUNDS]]`
+//! `cargo run --release -p autodiff-ae --features measure --example scaling [BATCH [ROUNDS]]`
 
 use autodiff_ae::train::{Derivatives, SampleTable, Trainer, TrainerOptions};
 use autodiff_ae::*;

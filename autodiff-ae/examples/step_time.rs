@@ -1,6 +1,6 @@
 //! How long a training step takes: the first method's network at batch 32 on one core, and wide layers at training size.
 //!
-//! `cargo run --release -p autodiff-ae --example step_time [THREADS [paper]]`
+//! `cargo run --release -p autodiff-ae --features measure --example step_time [THREADS [paper]]`
 
 use autodiff_ae::measure::peak_gflops;
 use autodiff_ae::train::{Derivatives, SampleTable, Trainer, TrainerOptions};

@@ -1,5 +1,5 @@
 //! Chemistry of many cells of a simulation, each at its own temperature, density and cosmic-ray rate: cells per second by lanes and threads.
-//! `cargo run --release -p chem-network --features ode --example cells_per_second -- [CELLS [YEARS]]`
+//! `cargo run --release -p chem-network --features measure --example cells_per_second -- [CELLS [YEARS]]`
 //!
 //! Every cell starts from the state in which the same gas is after 1e4 yr, and is advanced by YEARS under conditions changed by up to a tenth, as a
 //! hydrodynamical step with operator splitting would; the 224-reaction network, rtol 1e-3.

@@ -1,5 +1,5 @@
 //! Times rhs and Jacobian against the straightforward loops over reactions and against S·r:
-//! `cargo run --release -p chem-network --example kernel_speed [NETWORK_FILE]`.
+//! `cargo run --release -p chem-network --features measure --example kernel_speed [NETWORK_FILE]`.
 
 use std::hint::black_box;
 use std::time::Instant;

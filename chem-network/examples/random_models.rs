@@ -1,5 +1,5 @@
 //! Random models of the 224 network under random conditions: does any fail, are elements and charge kept, do those that do not oscillate hold
-//! their tolerance? `cargo run --release -p chem-network --features ode --example random_models -- [MODELS [CHECKED [SEED [RTOL [METHOD]]]]]`,
+//! their tolerance? `cargo run --release -p chem-network --features measure --example random_models -- [MODELS [CHECKED [SEED [RTOL [METHOD]]]]]`,
 //! METHOD one of rodas5p, radau, bdf.
 //!
 //! Half the models start from either distribution of initial states; T is log-uniform in 10–300 K, n_tot in 1e2–1e7 cm⁻³, ζ in 1e-18–1e-14 s⁻¹.

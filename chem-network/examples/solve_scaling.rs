@@ -1,5 +1,5 @@
 //! How the time of a full solve grows with the number of species: a complete network restricted to molecules of at most so many atoms.
-//! `cargo run --release -p chem-network --features ode --example solve_scaling -- [NETWORK_FILE [FIGURE.svg]]`
+//! `cargo run --release -p chem-network --features measure --example solve_scaling -- [NETWORK_FILE [FIGURE.svg]]`
 //!
 //! A dark cloud of T = 10 K, n_H = 2e4 cm⁻³, ζ = 1.3e-17 s⁻¹, A_V = 10, χ = 1 to 1e7 yr, 60 outputs, rtol 1e-3, one model at a time.
 

@@ -1,5 +1,5 @@
 //! Time, steps and error of a full solve, one model at a time and in lanes, against the same solve at tight tolerance:
-//! `cargo run --release -p chem-network --features ode --example solve_speed -- [KEY=VALUE …]`, keys and defaults in [`Settings`].
+//! `cargo run --release -p chem-network --features measure --example solve_speed -- [KEY=VALUE …]`, keys and defaults in [`Settings`].
 
 use std::time::Instant;
 
@@ -7,7 +7,9 @@ use chem_network::{
     Environment, KineticsBatch, KineticsLanes, Network, YEAR, embedded, read_network,
 };
 use stiff_ode_solvers::methods::{Method, Stepper};
-use stiff_ode_solvers::{BatchResults, Bdf, Options, RadauIia5, Rodas5p, Watch, solve_lanes};
+use stiff_ode_solvers::{
+    BatchResults, Bdf, Options, RadauIia5, Rodas5p, Statistics, Watch, solve_lanes,
+};
 
 /// What is solved and how.
 struct Settings {
@@ -187,14 +189,14 @@ where
 /// Prints steps and the largest relative errors of species above 1e-10 cm⁻³ over all outputs.
 fn accuracy(network: &Network, found: &BatchResults<f64>, truth: &BatchResults<f64>) {
     let names: Vec<&str> = network.species_names().collect();
-    let (mut steps, mut rejected, mut above, mut worst) = (0, 0, 0usize, Vec::new());
+    let (mut above, mut worst) = (0usize, Vec::new());
+    let mut work = Statistics::default();
     for (row, (found, truth)) in found.iter().zip(truth).enumerate() {
         let (Ok(found), Ok(truth)) = (found, truth) else {
             println!("model {row} failed");
             continue;
         };
-        steps += found.stats.steps;
-        rejected += found.stats.rejected;
+        work += found.stats;
         let mut largest = (0.0, row, 0, 0);
         for k in 0..truth.t.len() {
             for (i, (&n, &m)) in truth.state(k).iter().zip(found.state(k)).enumerate() {
@@ -213,8 +215,14 @@ fn accuracy(network: &Network, found: &BatchResults<f64>, truth: &BatchResults<f
     println!(
         "{} models: {:.1} steps accepted, {:.1} rejected a model; {above} values off by more than 1e-2",
         found.len(),
-        steps as f64 / models,
-        rejected as f64 / models
+        work.steps as f64 / models,
+        work.rejected as f64 / models
+    );
+    println!(
+        "  {:.1} right-hand sides, {:.1} Jacobians, {:.1} factorisations",
+        work.rhs_evaluations as f64 / models,
+        work.jacobian_evaluations as f64 / models,
+        work.factorizations as f64 / models
     );
     worst.sort_by(|a, b| b.0.total_cmp(&a.0));
     for (error, row, species, output) in worst.iter().take(4) {

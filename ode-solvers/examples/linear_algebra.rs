@@ -1,6 +1,6 @@
 //! Which factorisation suits which matrix: reaction and diffusion of two species on square grids (much fill) and chains (none), by every factorisation;
 //! time of a step of `Rodas5p`, which is one factorisation and eight solves.
-//! `cargo run --release -p stiff-ode-solvers --example linear_algebra`
+//! `cargo run --release -p stiff-ode-solvers --features measure --example linear_algebra`
 use std::time::Instant;
 
 use stiff_ode_solvers::{

@@ -1,5 +1,5 @@
 //! Measures the 224-reaction network: steps, error, conservation and time per model. Needs the shared test data.
-//! `cargo run --release -p stiff-ode-solvers --example network224 [RTOL [ATOL [1: charge left to itself]]]`
+//! `cargo run --release -p stiff-ode-solvers --features measure --example network224 [RTOL [ATOL [1: charge left to itself]]]`
 #[path = "../tests/common/mod.rs"]
 mod common;
 

@@ -1,5 +1,5 @@
 //! Measures recorded rollouts and their reverse pass on a network of 5 species and 12 reactions with 100 outputs, in one lane and in many.
-//! `cargo run --release -p stiff-ode-solvers --example rollout`
+//! `cargo run --release -p stiff-ode-solvers --features measure --example rollout`
 #[path = "../tests/common/mass_action.rs"]
 mod mass_action;
 

@@ -1,6 +1,6 @@
 //! Which variables need fewest steps: the 224-reaction network and Robertson's problem in linear, scaled and logarithmic form, at equal tolerance and at
 //! about equal error. Needs the shared test data for the network.
-//! `cargo run --release -p stiff-ode-solvers --example spaces`
+//! `cargo run --release -p stiff-ode-solvers --features measure --example spaces`
 #[path = "../tests/common/mod.rs"]
 mod common;
 

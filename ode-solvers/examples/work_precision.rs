@@ -1,5 +1,5 @@
 //! Work against precision of every stiff method on the test problems: a diagram of each (docs/images/work_precision.svg) and a table of errors in units of
-//! rtol. `cargo run --release -p stiff-ode-solvers --example work_precision`; the 224-reaction network is among them where the shared test data are.
+//! rtol. `cargo run --release -p stiff-ode-solvers --features measure --example work_precision`; the 224-reaction network is among them where the shared test data are.
 #[path = "../tests/common/mod.rs"]
 mod common;
 
