@@ -163,15 +163,15 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
                 rtol,
                 weights: &mut self.weights.as_flattened_mut()[..n],
             });
-        }
-        let one_by_one = if W == 1 && n >= WIDTH { 0 } else { n };
-        for (i, weight) in self.weights[..one_by_one].iter_mut().enumerate() {
-            let y = y[i];
-            *weight = std::array::from_fn(|l| {
-                let scale = atol[i] + rtol[i] * y[l].abs();
-                // Component 0 with atol 0: only an exact zero is right, which then counts by its rounding.
-                T::one() / scale.max(T::min_positive_value())
-            });
+        } else {
+            for (i, weight) in self.weights[..n].iter_mut().enumerate() {
+                let y = y[i];
+                *weight = std::array::from_fn(|l| {
+                    let scale = atol[i] + rtol[i] * y[l].abs();
+                    // Component 0 with atol 0: only an exact zero is right, which then counts by its rounding.
+                    T::one() / scale.max(T::min_positive_value())
+                });
+            }
         }
         // Corrections of the size of rounding cannot be asked to shrink. The state's size in units of the tolerances is at most 1/rtol.
         let rounding = T::of(16.0) * T::epsilon();
