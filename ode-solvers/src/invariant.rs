@@ -30,7 +30,7 @@ fn shortfall<T: Scalar, const W: usize>(
             sum.add(l, -weight * y[l]);
         }
     }
-    std::array::from_fn(|l| sum.value[l] + sum.lost[l])
+    each_lane!(T::zero(), |l| sum.value[l] + sum.lost[l])
 }
 
 /// An unevaluated sum: a value, and what rounding took from it.

@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[macro_use]
+mod each_lane;
+
 mod adjoint;
 mod aligned;
 mod batch;

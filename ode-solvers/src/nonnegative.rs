@@ -71,7 +71,7 @@ impl<T: Scalar, const W: usize> Projection<T, W> {
         lane: usize,
         laws: &[Vec<T>],
         atol: &[T],
-        rtol: impl Fn(usize) -> T,
+        rtol: &dyn Fn(usize) -> T,
         signed: bool,
         y: &mut [[T; W]],
     ) -> Option<T> {

@@ -202,7 +202,7 @@ fn norm<T: Scalar, const W: usize>(
         }
     }
     let count = T::of(n.max(1) as f64);
-    std::array::from_fn(|l| {
+    each_lane!(T::zero(), |l| {
         let mean = (sums[0][l] + sums[1][l] + sums[2][l] + sums[3][l]) / count;
         let worst = largest[l] / T::of(SHARE);
         if worst > mean { worst } else { mean }.sqrt()

@@ -76,15 +76,15 @@ impl<T: crate::Scalar, const W: usize> Pack<T, W> for [T; W] {
     }
     #[inline(always)]
     fn plus(self, other: Self) -> Self {
-        std::array::from_fn(|l| self[l] + other[l])
+        each_lane!(T::zero(), |l| self[l] + other[l])
     }
     #[inline(always)]
     fn less(self, a: Self, b: Self) -> Self {
-        std::array::from_fn(|l| self[l] - a[l] * b[l])
+        each_lane!(T::zero(), |l| self[l] - a[l] * b[l])
     }
     #[inline(always)]
     fn times(self, other: Self) -> Self {
-        std::array::from_fn(|l| self[l] * other[l])
+        each_lane!(T::zero(), |l| self[l] * other[l])
     }
     #[inline(always)]
     fn reciprocal(self) -> Self {
@@ -96,7 +96,7 @@ impl<T: crate::Scalar, const W: usize> Pack<T, W> for [T; W] {
     }
     #[inline(always)]
     fn size_or(self, size: Self) -> Self {
-        std::array::from_fn(|l| {
+        each_lane!(T::zero(), |l| {
             let own = self[l].abs();
             if own > size[l] { own } else { size[l] }
         })

@@ -16,7 +16,7 @@ pub(crate) fn combine<T: Scalar, const W: usize, const J: usize>(
         *term = &term[..n];
     }
     #[cfg(target_arch = "x86_64")]
-    if x86::combine(out, Some(base), &coefficients, &terms) {
+    if const { T::DOUBLE && W == 8 } && x86::combine(out, Some(base), &coefficients, &terms) {
         return;
     }
     for i in 0..n {
@@ -44,7 +44,7 @@ pub(crate) fn add_weighted<T: Scalar, const W: usize, const J: usize>(
         *term = &term[..n];
     }
     #[cfg(target_arch = "x86_64")]
-    if x86::add_weighted(out, base, scale, weights, &terms) {
+    if const { T::DOUBLE && W == 8 } && x86::add_weighted(out, base, scale, weights, &terms) {
         return;
     }
     let mut coefficients = [[T::one(); W]; J];

@@ -114,9 +114,9 @@ impl<T: Scalar, const W: usize> Transposed<T, W> {
             *to = self.values[from];
         }
         // Lanes that are over solve some other system, with a right-hand side of 0.
-        let over: [bool; W] = std::array::from_fn(|l| h_gamma[l] == T::zero());
-        let shift: [T; W] =
-            std::array::from_fn(|l| T::one() / if over[l] { T::one() } else { h_gamma[l] });
+        let over: [bool; W] = each_lane!(false, |l| h_gamma[l] == T::zero());
+        let shift: [T; W] = each_lane!(T::zero(), |l| T::one()
+            / if over[l] { T::one() } else { h_gamma[l] });
         for r in r.iter_mut() {
             for l in 0..W {
                 r[l] *= if over[l] { T::zero() } else { shift[l] };
@@ -129,6 +129,6 @@ impl<T: Scalar, const W: usize> Transposed<T, W> {
                 r[l] = if over[l] { T::zero() } else { r[l] };
             }
         }
-        std::array::from_fn(|l| singular[l] && !over[l])
+        each_lane!(false, |l| singular[l] && !over[l])
     }
 }

@@ -135,7 +135,7 @@ impl<T: Scalar, const W: usize> Reverse<T, W> {
                 }
                 for (j, weight) in weights.iter().enumerate() {
                     let sum = self.slopes[j * n + i];
-                    self.slopes[j * n + i] = std::array::from_fn(|l| sum[l] + weight[l] * g[l]);
+                    self.slopes[j * n + i] = each_lane!(T::zero(), |l| sum[l] + weight[l] * g[l]);
                 }
             }
             for l in 0..W {
@@ -161,7 +161,7 @@ impl<T: Scalar, const W: usize> Reverse<T, W> {
             let (before, from) = self.slopes.split_at_mut(s * n);
             let slope = &mut from[..n];
             self.product.fill([T::zero(); W]);
-            let at = std::array::from_fn(|l| t[l] + h[l] * T::of(P::C[s]));
+            let at = each_lane!(T::zero(), |l| t[l] + h[l] * T::of(P::C[s]));
             let state = if s == 6 {
                 tape.stage(row + 1, 0)
             } else {
@@ -170,11 +170,11 @@ impl<T: Scalar, const W: usize> Reverse<T, W> {
             if P::GAMMA != 0.0 {
                 // Y = z + hγ k, k = f(Y): with cotangents k̄ and Ȳ of slope and state, u = (I − hγ Jᵀ)⁻¹ (k̄ + hγ Ȳ) is what f's product takes, and
                 // z̄ = Ȳ + Jᵀ u.
-                let weight: [T; W] = std::array::from_fn(|l| h[l] * T::of(P::GAMMA));
+                let weight: [T; W] = each_lane!(T::zero(), |l| h[l] * T::of(P::GAMMA));
                 if s == 6 {
                     for (slope, end) in slope.iter_mut().zip(&self.end) {
                         let (sum, end) = (*slope, *end);
-                        *slope = std::array::from_fn(|l| sum[l] + weight[l] * end[l]);
+                        *slope = each_lane!(T::zero(), |l| sum[l] + weight[l] * end[l]);
                     }
                 }
                 let singular = P::solve_transposed(transposed, system, &at, h, state, slope);
@@ -191,11 +191,11 @@ impl<T: Scalar, const W: usize> Reverse<T, W> {
             }
             accumulate(&mut self.start, &self.product);
             for j in 0..s {
-                let weight: [T; W] = std::array::from_fn(|l| h[l] * T::of(P::A[s][j]));
+                let weight: [T; W] = each_lane!(T::zero(), |l| h[l] * T::of(P::A[s][j]));
                 let slopes = &mut before[j * n..(j + 1) * n];
                 for (slope, &product) in slopes.iter_mut().zip(&self.product) {
                     let sum = *slope;
-                    *slope = std::array::from_fn(|l| sum[l] + weight[l] * product[l]);
+                    *slope = each_lane!(T::zero(), |l| sum[l] + weight[l] * product[l]);
                 }
             }
         }
@@ -209,6 +209,6 @@ impl<T: Scalar, const W: usize> Reverse<T, W> {
 fn accumulate<T: Scalar, const W: usize>(to: &mut [[T; W]], from: &[[T; W]]) {
     for (to, from) in to.iter_mut().zip(from) {
         let (sum, more) = (*to, *from);
-        *to = std::array::from_fn(|l| sum[l] + more[l]);
+        *to = each_lane!(T::zero(), |l| sum[l] + more[l]);
     }
 }

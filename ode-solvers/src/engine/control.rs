@@ -73,7 +73,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             let rtol = &self.rtol;
             let rtol_of = |i: usize| rtol.get(i).copied().unwrap_or(options.rtol);
             let correction =
-                (self.projection).project(l, laws, &self.atol, rtol_of, false, &mut self.y_new);
+                (self.projection).project(l, laws, &self.atol, &rtol_of, false, &mut self.y_new);
             // No state near enough: an error well above the tolerance, so that the step is repeated smaller.
             let correction = correction.unwrap_or(T::of(1e3));
             moved[l] = correction > T::zero() && correction <= T::one();
@@ -101,7 +101,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             let laws = &self.conserved.laws;
             // No state with these sums nearby (laws that contradict each other): it stays as it is.
             let correction =
-                (self.projection).project(l, laws, &self.atol, rtol_of, true, &mut self.y_new);
+                (self.projection).project(l, laws, &self.atol, &rtol_of, true, &mut self.y_new);
             if let Some(correction) = correction {
                 moved[l] = correction > T::zero() && correction <= T::one();
                 errors[l] = errors[l].max(correction);
@@ -117,7 +117,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             return;
         }
         let lost = self.conserved.lost(&self.projection, &self.out);
-        let lost = std::array::from_fn(|l| lost[l] && wanted[l]);
+        let lost = each_lane!(false, |l| lost[l] && wanted[l]);
         if lost.contains(&true) {
             self.restore_lost_within(&lost, options);
         }
@@ -130,7 +130,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             let rtol_of = |i: usize| rtol.get(i).copied().unwrap_or(options.rtol);
             let laws = &self.conserved.laws;
             // Without a state with these sums nearby it stays as interpolated.
-            let _ = (self.projection).project(l, laws, &self.atol, rtol_of, true, &mut self.out);
+            let _ = (self.projection).project(l, laws, &self.atol, &rtol_of, true, &mut self.out);
         }
     }
 

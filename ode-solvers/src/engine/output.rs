@@ -63,7 +63,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             self.stepper
                 .interpolate(&theta, &self.h, &self.y, &self.y_new, &mut self.out);
             if self.stepper.refines_outputs() {
-                let inside = std::array::from_fn(|l| pending[l] && due[l] != ends[l]);
+                let inside = each_lane!(false, |l| pending[l] && due[l] != ends[l]);
                 self.refine_outputs(&inside, &theta, system);
             }
             restore_invariants(&options.invariants, &self.totals, &mut self.out);
@@ -130,7 +130,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             let rtol = &self.rtol;
             let rtol_of = |i: usize| rtol.get(i).copied().unwrap_or(options.rtol);
             // Without a state with these sums nearby (never seen) the output stays as interpolated.
-            let _ = (self.projection).project(l, laws, &self.atol, rtol_of, false, &mut self.out);
+            let _ = (self.projection).project(l, laws, &self.atol, &rtol_of, false, &mut self.out);
         }
     }
 

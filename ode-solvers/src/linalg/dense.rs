@@ -85,29 +85,42 @@ impl<T: Scalar> DenseLu<T> {
 
     /// Replaces lane `lane` of b by the solution.
     pub fn solve_lane<const W: usize>(&self, b: &mut [[T; W]], lane: usize, x: &mut [T]) {
-        match self.n {
-            2 => return self.solve_small::<2, W>(b, lane),
-            3 => return self.solve_small::<3, W>(b, lane),
-            4 => return self.solve_small::<4, W>(b, lane),
-            5 => return self.solve_small::<5, W>(b, lane),
-            6 => return self.solve_small::<6, W>(b, lane),
-            7 => return self.solve_small::<7, W>(b, lane),
-            8 => return self.solve_small::<8, W>(b, lane),
-            _ => {}
+        if const { W == 1 } && self.solve_few(b.as_flattened_mut()) {
+            return;
         }
-        for (x, &row) in x.iter_mut().zip(&self.rows) {
-            *x = b[row][lane];
+        for (x, b) in x.iter_mut().zip(&*b) {
+            *x = b[lane];
         }
-        self.solve(x);
+        if !self.solve_few(x) {
+            for (x, &row) in x.iter_mut().zip(&self.rows) {
+                *x = b[row][lane];
+            }
+            self.solve(x);
+        }
         for (x, b) in x.iter().zip(b) {
             b[lane] = *x;
         }
     }
 
+    /// Replaces b by the solution, if there are at most eight components.
+    fn solve_few(&self, b: &mut [T]) -> bool {
+        match self.n {
+            2 => self.solve_small::<2>(b),
+            3 => self.solve_small::<3>(b),
+            4 => self.solve_small::<4>(b),
+            5 => self.solve_small::<5>(b),
+            6 => self.solve_small::<6>(b),
+            7 => self.solve_small::<7>(b),
+            8 => self.solve_small::<8>(b),
+            _ => return false,
+        }
+        true
+    }
+
     /// The same for N components, a number that the compiler knows: the same operations in the same order, in registers. (Robertson's problem: 0.29 µs an
     /// attempted step of `Rodas5p`; 0.46 with loops and with exchanges of rows as they come, which send every number through memory.)
     #[inline(always)]
-    fn solve_small<const N: usize, const W: usize>(&self, b: &mut [[T; W]], lane: usize) {
+    fn solve_small<const N: usize>(&self, b: &mut [T]) {
         let (columns, _) = self.a.as_chunks::<N>();
         let (Some(a), Some(inverses), Some(rows), Some(b)) = (
             columns.first_chunk::<N>(),
@@ -119,7 +132,7 @@ impl<T: Scalar> DenseLu<T> {
         };
         let mut x = [T::zero(); N];
         for i in 0..N {
-            x[i] = b[rows[i]][lane];
+            x[i] = b[rows[i]];
         }
         for k in 0..N {
             for i in k + 1..N {
@@ -132,9 +145,7 @@ impl<T: Scalar> DenseLu<T> {
                 x[i] -= x[k] * a[k][i];
             }
         }
-        for i in 0..N {
-            b[i][lane] = x[i];
-        }
+        *b = x;
     }
 
     fn solve(&self, x: &mut [T]) {

@@ -226,7 +226,7 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
             for l in 0..W {
                 self.pivoted[l] = growth[l].is_nan() || growth[l] > T::of(LARGEST_MULTIPLIER);
             }
-            let mut diagonal: [T; W] = std::array::from_fn(|l| shift[l].abs());
+            let mut diagonal: [T; W] = each_lane!(T::zero(), |l| shift[l].abs());
             for &at in &self.diagonal {
                 for l in 0..W {
                     // Not `max`, which looks at not-a-number on either side: these are chains.
@@ -253,7 +253,7 @@ impl<T: Scalar, const W: usize> LinearSolver<T, W> {
             }
             if self.pattern.dim() > LARGEST_DENSE {
                 self.pivoted = [false; W];
-                return std::array::from_fn(|l| !growth[l].is_finite());
+                return each_lane!(false, |l| !growth[l].is_finite());
             }
         }
         self.factorize_pivoted(shift, jacobian)

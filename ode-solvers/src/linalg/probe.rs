@@ -66,7 +66,7 @@ impl<T: Scalar, const W: usize> Probe<T, W> {
                 size[l] += term.abs();
             }
         }
-        std::array::from_fn(|l| left[l].abs() <= T::of(HARMLESS) * size[l])
+        each_lane!(false, |l| left[l].abs() <= T::of(HARMLESS) * size[l])
     }
 }
 

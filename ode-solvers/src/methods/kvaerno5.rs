@@ -219,7 +219,7 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Reversible<T, S, W>
         y: &[[T; W]],
         r: &mut [[T; W]],
     ) -> [bool; W] {
-        let h_gamma = std::array::from_fn(|l| h[l] * T::of(GAMMA));
+        let h_gamma = each_lane!(T::zero(), |l| h[l] * T::of(GAMMA));
         transposed.solve(system, t, &h_gamma, y, r)
     }
 }
@@ -240,7 +240,13 @@ pub(crate) fn interpolant_weights<T: Scalar, const W: usize>(theta: &[T; W]) -> 
 
 #[inline(always)]
 fn scaled<T: Scalar, const W: usize, const J: usize>(h: &[T; W], row: &[f64]) -> [[T; W]; J] {
-    std::array::from_fn(|j| std::array::from_fn(|l| h[l] * T::of(row[j])))
+    let mut scaled = [[T::zero(); W]; J];
+    for j in 0..J {
+        for l in 0..W {
+            scaled[j][l] = h[l] * T::of(row[j]);
+        }
+    }
+    scaled
 }
 
 /// Stage `$s`: what earlier slopes give, a guess of its own slope, Newton's iteration.
@@ -257,7 +263,7 @@ macro_rules! stage {
             scaled($h, &[$(GAMMA * $weight),*]),
             [$(&before[$g * n..($g + 1) * n]),*],
         );
-        let at = std::array::from_fn(|l| $t[l] + $h[l] * T::of(C[$s]));
+        let at = each_lane!(T::zero(), |l| $t[l] + $h[l] * T::of(C[$s]));
         $self.newton.solve($system, &at, &$self.base, state, Some(slope));
     }};
 }
@@ -331,7 +337,7 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Kvae
         error: &mut [[T; W]],
     ) -> [bool; W] {
         let n = self.dim;
-        let shift = std::array::from_fn(|l| T::one() / (h[l] * T::of(GAMMA)));
+        let shift = each_lane!(T::zero(), |l| T::one() / (h[l] * T::of(GAMMA)));
         self.newton.start(system, t, y, &shift);
         stage!(self, system, t, h, y, 1, [0], guess [0: 1.0]);
         stage!(self, system, t, h, y, 2, [0, 1], guess [0: GUESS[2][0], 1: GUESS[2][1]]);
@@ -342,12 +348,12 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Kvae
         stage!(self, system, t, h, y, 5, [0, 1, 2, 3, 4],
             guess [0: GUESS[5][0], 1: GUESS[5][1], 2: GUESS[5][2], 3: GUESS[5][3], 4: GUESS[5][4]]);
         stage!(self, system, t, h, y, 6, [0, 1, 2, 3, 4, 5], guess [5: 1.0]);
-        let lost: [bool; W] = std::array::from_fn(|l| self.newton.not_finite(l));
+        let lost: [bool; W] = each_lane!(false, |l| self.newton.not_finite(l));
         let (embedded, step) = (&self.states[4 * n..5 * n], &self.states[5 * n..6 * n]);
         for i in 0..n {
             let (low, high) = (embedded[i], step[i]);
-            error[i] = std::array::from_fn(|l| high[l] - low[l]);
-            y_new[i] = std::array::from_fn(|l| if lost[l] { T::nan() } else { high[l] });
+            error[i] = each_lane!(T::zero(), |l| high[l] - low[l]);
+            y_new[i] = each_lane!(T::zero(), |l| if lost[l] { T::nan() } else { high[l] });
         }
         self.newton.singular()
     }

@@ -166,7 +166,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
         } else {
             for (i, weight) in self.weights[..n].iter_mut().enumerate() {
                 let y = y[i];
-                *weight = std::array::from_fn(|l| {
+                *weight = each_lane!(T::zero(), |l| {
                     let scale = atol[i] + rtol[i] * y[l].abs();
                     // Component 0 with atol 0: only an exact zero is right, which then counts by its rounding.
                     T::one() / scale.max(T::min_positive_value())
@@ -236,7 +236,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
     ) {
         let n = self.dim;
         let shift = self.shift;
-        let mut open: [bool; W] = std::array::from_fn(|l| self.course[l] == Course::Sound);
+        let mut open: [bool; W] = each_lane!(false, |l| self.course[l] == Course::Sound);
         for convergence in &mut self.convergence {
             convergence.begin_stage();
         }
@@ -255,13 +255,13 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
             let (correction, base) = (&mut self.correction[..n], &base[..n]);
             for i in 0..n {
                 let (f, y, b) = (correction[i], state[i], base[i]);
-                correction[i] = std::array::from_fn(|l| f[l] - (y[l] - b[l]) * shift[l]);
+                correction[i] = each_lane!(T::zero(), |l| f[l] - (y[l] - b[l]) * shift[l]);
             }
             self.linear.solve(&self.jacobian, correction);
             let norms = weighted_norm(correction, &self.weights);
             self.count(&open);
             let solved = self.judge(iteration, &norms, &mut open);
-            let moved: [bool; W] = std::array::from_fn(|l| solved[l] || open[l]);
+            let moved: [bool; W] = each_lane!(false, |l| solved[l] || open[l]);
             for (y, d) in state[..n].iter_mut().zip(&self.correction) {
                 for l in 0..W {
                     y[l] = if moved[l] { y[l] + d[l] } else { y[l] };
@@ -272,7 +272,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
         let (state, base) = (&state[..n], &base[..n]);
         for (i, slope) in slope[..n].iter_mut().enumerate() {
             let (y, b) = (state[i], base[i]);
-            *slope = std::array::from_fn(|l| (y[l] - b[l]) * shift[l]);
+            *slope = each_lane!(T::zero(), |l| (y[l] - b[l]) * shift[l]);
         }
     }
 
@@ -336,7 +336,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
 
     /// Lanes whose matrix was singular.
     pub fn singular(&self) -> [bool; W] {
-        std::array::from_fn(|l| self.course[l] == Course::Singular)
+        each_lane!(false, |l| self.course[l] == Course::Singular)
     }
 
     /// Work of the attempt in a lane.

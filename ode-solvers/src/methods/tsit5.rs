@@ -174,7 +174,13 @@ pub(crate) fn interpolant_weights<T: Scalar, const W: usize>(theta: &[T; W]) -> 
 
 #[inline(always)]
 fn scaled<T: Scalar, const W: usize, const J: usize>(h: &[T; W], row: &[f64]) -> [[T; W]; J] {
-    std::array::from_fn(|j| std::array::from_fn(|l| h[l] * T::of(row[j])))
+    let mut scaled = [[T::zero(); W]; J];
+    for j in 0..J {
+        for l in 0..W {
+            scaled[j][l] = h[l] * T::of(row[j]);
+        }
+    }
+    scaled
 }
 
 /// One stage: state from the slopes so far, then its slope.
@@ -184,7 +190,7 @@ macro_rules! stage {
         let (before, rest) = $self.slopes.split_at_mut($s * n);
         let state: &mut [[T; W]] = $state;
         combine(state, $y, scaled($h, &A[$s]), [$(&before[$j * n..($j + 1) * n]),*]);
-        let at = std::array::from_fn(|l| $t[l] + $h[l] * T::of(C[$s]));
+        let at = each_lane!(T::zero(), |l| $t[l] + $h[l] * T::of(C[$s]));
         $system.rhs(&at, state, &mut rest[..n]);
     }};
 }
@@ -218,7 +224,7 @@ impl<T: Scalar, S: LaneSystem<T, W>, const W: usize> Stepper<T, S, W> for Tsit5S
         if !fresh.contains(&true) && !self.stale.contains(&true) {
             return;
         }
-        let new: [bool; W] = std::array::from_fn(|l| fresh[l] || self.stale[l]);
+        let new: [bool; W] = each_lane!(false, |l| fresh[l] || self.stale[l]);
         self.stale = [false; W];
         let n = self.dim;
         let (slope, scratch) = self.slopes.split_at_mut(n);
@@ -317,7 +323,7 @@ impl<T: Scalar, S: LaneSystem<T, W>, const W: usize> Stepper<T, S, W> for Tsit5S
             }
         }
         let edge = T::of(0.9 * 3.5068);
-        Some(std::array::from_fn(|l| {
+        Some(each_lane!(false, |l| {
             h[l] * h[l] * slopes[l] > edge * edge * states[l]
         }))
     }

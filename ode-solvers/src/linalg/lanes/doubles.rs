@@ -20,13 +20,13 @@ pub fn factorize<T: Scalar, const W: usize>(
         (lu.of_doubles::<8>(), doubles(shift), doubles(jacobian))
     {
         let growth = factorize_eight(lu, shift, jacobian);
-        return std::array::from_fn(|l| T::of(growth[l]));
+        return each_lane!(T::zero(), |l| T::of(growth[l]));
     }
     if let (Some(lu), Some([shift]), Some(jacobian)) =
         (lu.of_doubles::<4>(), doubles(shift), doubles(jacobian))
     {
         let growth = factorize_four(lu, shift, jacobian);
-        return std::array::from_fn(|l| T::of(growth[l]));
+        return each_lane!(T::zero(), |l| T::of(growth[l]));
     }
     [T::nan(); W]
 }

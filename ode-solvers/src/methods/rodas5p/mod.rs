@@ -98,7 +98,7 @@ macro_rules! stage {
         let n = $self.dim;
         let (before, rest) = $self.stages.split_at_mut($s * n);
         let stage = &mut rest[..n];
-        let at = std::array::from_fn(|l| $t[l] + $h[l] * T::of(C[$s]));
+        let at = each_lane!(T::zero(), |l| $t[l] + $h[l] * T::of(C[$s]));
         $system.rhs(&at, &$self.state, stage);
         add_weighted(stage, None, Some(&$inverse_h), &R[$s], [$(&before[$j * n..($j + 1) * n]),*]);
         if !$self.autonomous && D[$s] != 0.0 {
@@ -167,7 +167,7 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
         h: &[T; W],
         y: &[[T; W]],
     ) {
-        self.evaluated = std::array::from_fn(|l| fresh[l] || self.stale[l]);
+        self.evaluated = each_lane!(false, |l| fresh[l] || self.stale[l]);
         self.stale = [false; W];
         if self.evaluated.contains(&true) {
             system.rhs(t, y, &mut self.end_slope);
@@ -200,8 +200,8 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
         error: &mut [[T; W]],
     ) -> [bool; W] {
         let n = self.dim;
-        let inverse_h: [T; W] = std::array::from_fn(|l| T::one() / h[l]);
-        let shift = std::array::from_fn(|l| inverse_h[l] / T::of(GAMMA));
+        let inverse_h: [T; W] = each_lane!(T::zero(), |l| T::one() / h[l]);
+        let shift = each_lane!(T::zero(), |l| inverse_h[l] / T::of(GAMMA));
         let singular = self.linear.factorize(&shift, &self.jacobian);
         if singular.iter().all(|&s| s) {
             return singular;
@@ -242,7 +242,7 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
         error.copy_from_slice(last);
         add_weighted(y_new, Some(&self.state), None, &[1.0], [last]);
         // The slope at the end is the first of the next step; the last state is no longer needed.
-        let end = std::array::from_fn(|l| t[l] + h[l]);
+        let end = each_lane!(T::zero(), |l| t[l] + h[l]);
         system.rhs(&end, y_new, &mut self.end_slope);
         self.state.copy_from_slice(&self.end_slope);
         let mut stages: [&[[T; W]]; 8] = [&[]; 8];
@@ -317,11 +317,11 @@ impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Roda
         within: Attempt<'_, T, W>,
         out: &mut [[T; W]],
     ) {
-        let at = std::array::from_fn(|l| within.t[l] + theta[l] * within.h[l]);
+        let at = each_lane!(T::zero(), |l| within.t[l] + theta[l] * within.h[l]);
         system.rhs(&at, out, &mut self.state);
         refine::subtract_slope(&mut self.state, &self.dense, theta, within);
         self.linear.solve(&self.jacobian, &mut self.state);
-        let shift = std::array::from_fn(|l| T::one() / (T::of(GAMMA) * within.h[l]));
+        let shift = each_lane!(T::zero(), |l| T::one() / (T::of(GAMMA) * within.h[l]));
         self.smooth.fill([T::zero(); W]);
         add_weighted(&mut self.smooth, None, Some(&shift), &[1.0], [&self.state]);
         self.linear.solve(&self.jacobian, &mut self.smooth);
@@ -367,7 +367,7 @@ impl<T: Scalar, const W: usize> Rodas5pStepper<T, W> {
         h: &[T; W],
         y: &[[T; W]],
     ) {
-        let trial: [T; W] = std::array::from_fn(|l| {
+        let trial: [T; W] = each_lane!(T::zero(), |l| {
             let scale = t[l].abs().max(h[l].abs());
             t[l] + T::epsilon().sqrt() * scale * h[l].signum()
         });
