@@ -165,7 +165,7 @@ pub(crate) fn bracket<T: Scalar>(
     (mut a, mut ga): (T, T),
     (mut b, mut gb): (T, T),
     width: T,
-    mut g: impl FnMut(T) -> T,
+    g: &mut dyn FnMut(T) -> T,
 ) -> T {
     // `b` is the newest point, `a` the end of the bracket across the zero from it, `c` the point before; fractions count from `b` to `a`.
     let half = T::of(0.5);

@@ -56,6 +56,15 @@ fn gather<T: Scalar, const W: usize>(lane: usize, from: &[[T; W]], to: &mut [T])
     }
 }
 
+/// In the order of time within each lane; at the same time in the order of their numbers. (Once for all methods and systems: a sort is much to compile.)
+fn sort_by_time<T: Scalar>(found: &mut [(usize, T, usize)]) {
+    found.sort_by(|a, b| {
+        (a.0.cmp(&b.0))
+            .then(a.1.partial_cmp(&b.1).unwrap_or(std::cmp::Ordering::Equal))
+            .then(a.2.cmp(&b.2))
+    });
+}
+
 impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
     /// Values of the event functions at the start of a model.
     pub(super) fn begin_events(&mut self, lane: usize, options: &Options<T>) {
@@ -80,12 +89,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
     {
         self.find_crossings::<S>(accepted, options);
         let mut found = std::mem::take(&mut self.events.found);
-        // In the order of time within each lane; at the same time in the order of their numbers.
-        found.sort_by(|a, b| {
-            (a.0.cmp(&b.0))
-                .then(a.1.partial_cmp(&b.1).unwrap_or(std::cmp::Ordering::Equal))
-                .then(a.2.cmp(&b.2))
-        });
+        sort_by_time(&mut found);
         for &(l, theta, e) in &found {
             if self.lanes[l].stop.is_some() {
                 continue;
@@ -165,7 +169,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
         let event = &options.events[e];
         let (t, h) = (self.t[l], self.h[l]);
         let latest = if t.abs() > (t + h).abs() { t } else { t + h };
-        bracket(a, b, event.width(latest) / h.abs(), |theta| {
+        bracket(a, b, event.width(latest) / h.abs(), &mut |theta| {
             self.state_within::<S>(theta, options);
             gather(l, &self.out, &mut self.events.state);
             event.value(self.lanes[l].model, t + theta * h, &self.events.state)
