@@ -63,6 +63,21 @@ pub(crate) fn add_weighted<T: Scalar, const W: usize, const J: usize>(
     }
 }
 
+/// The step in every lane, times each weight of a row: coefficients for [`combine`].
+#[inline(always)]
+pub(crate) fn scaled<T: Scalar, const W: usize, const J: usize>(
+    h: &[T; W],
+    row: &[f64],
+) -> [[T; W]; J] {
+    let mut scaled = [[T::zero(); W]; J];
+    for j in 0..J {
+        for l in 0..W {
+            scaled[j][l] = h[l] * T::of(row[j]);
+        }
+    }
+    scaled
+}
+
 /// By value: only then may loads pass stores and lanes become one vector.
 #[inline(always)]
 fn sum<T: Scalar, const W: usize, const J: usize>(

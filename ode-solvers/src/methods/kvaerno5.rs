@@ -1,6 +1,6 @@
 //! Kvaerno's singly diagonally implicit method of order 5(4): for stiff systems whose solves are differentiated, or whose Jacobian is not exact.
 use super::newton::Newton;
-use super::{Method, Stepper, combine};
+use super::{Method, Stepper, combine, scaled};
 use crate::adjoint::{Note, Recorded, Reversible, Transposed};
 use crate::controller::Control;
 use crate::{LaneJacobian, Options, Scalar, SolveError, Statistics};
@@ -236,17 +236,6 @@ pub(crate) fn interpolant_weights<T: Scalar, const W: usize>(theta: &[T; W]) -> 
         }
     }
     weights
-}
-
-#[inline(always)]
-fn scaled<T: Scalar, const W: usize, const J: usize>(h: &[T; W], row: &[f64]) -> [[T; W]; J] {
-    let mut scaled = [[T::zero(); W]; J];
-    for j in 0..J {
-        for l in 0..W {
-            scaled[j][l] = h[l] * T::of(row[j]);
-        }
-    }
-    scaled
 }
 
 /// Stage `$s`: what earlier slopes give, a guess of its own slope, Newton's iteration.

@@ -23,7 +23,7 @@ pub use rodas5p::{Rodas5p, Rodas5pStepper};
 pub use tsit5::{Tsit5, Tsit5Stepper};
 
 use crate::controller::Control;
-pub(crate) use crate::sums::{add_weighted, combine};
+pub(crate) use crate::sums::{add_weighted, combine, scaled};
 use crate::{Options, Scalar, SolveError, Statistics};
 
 /// The last attempt: a step of length h from (t, y) to y_new.

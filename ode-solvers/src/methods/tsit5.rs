@@ -1,5 +1,5 @@
 //! Tsitouras' explicit Runge-Kutta pair 5(4) with its free interpolant: for systems that are not stiff, and for solves that are differentiated.
-use super::{Method, Stepper, combine};
+use super::{Method, Stepper, combine, scaled};
 use crate::adjoint::{Recorded, Reversible};
 use crate::controller::Control;
 use crate::{LaneSystem, Scalar, SolveError, Statistics};
@@ -170,17 +170,6 @@ pub(crate) fn interpolant_weights<T: Scalar, const W: usize>(theta: &[T; W]) -> 
         }
     }
     weights
-}
-
-#[inline(always)]
-fn scaled<T: Scalar, const W: usize, const J: usize>(h: &[T; W], row: &[f64]) -> [[T; W]; J] {
-    let mut scaled = [[T::zero(); W]; J];
-    for j in 0..J {
-        for l in 0..W {
-            scaled[j][l] = h[l] * T::of(row[j]);
-        }
-    }
-    scaled
 }
 
 /// One stage: state from the slopes so far, then its slope.
