@@ -127,6 +127,7 @@ impl<T: Scalar> Controller<T> {
             max_factor: self.max_factor,
             grows_after_rejection: true,
             foresight: 0.0,
+            starts_by_rate: false,
         }
     }
 }
@@ -169,6 +170,8 @@ pub struct Control<T> {
     grows_after_rejection: bool,
     /// Largest gain of a step by looking ahead, as a power of two; 0: no look ahead.
     foresight: f64,
+    /// The first step by the rate of change of the slope.
+    starts_by_rate: bool,
 }
 
 /// The accepted steps before, as powers of two.
@@ -202,6 +205,7 @@ impl<T: Scalar> Control<T> {
             max_factor: T::of(max_factor),
             grows_after_rejection: false,
             foresight: 0.0,
+            starts_by_rate: false,
         }
     }
 
@@ -211,6 +215,22 @@ impl<T: Scalar> Control<T> {
     pub fn with_foresight(mut self, most: f64) -> Self {
         self.foresight = most.log2();
         self
+    }
+
+    /// The first step as [`first_step_by_rate`] has it. It may be followed by errors of 1e-8 or so, which have few digits above rounding: factors above 4
+    /// are rounded to quarter powers of two, so that rounding (in lanes, on other machines) makes no other steps.
+    pub fn starting_by_rate(mut self) -> Self {
+        self.starts_by_rate = true;
+        self
+    }
+
+    /// The first step, from its guess, the size of the slope and of its change over the guess; unsigned.
+    pub(crate) fn first_step(&self, guess: T, slope: T, curvature: T) -> T {
+        if self.starts_by_rate {
+            first_step_by_rate(guess, slope, curvature, self.order)
+        } else {
+            first_step(guess, slope, curvature, self.order)
+        }
     }
 
     /// Factor for the next step after an accepted one; its error becomes part of the past.
@@ -235,6 +255,9 @@ impl<T: Scalar> Control<T> {
                 exponent += (errors + step - last).min(self.foresight);
             }
             past.step = Some(step);
+        }
+        if self.starts_by_rate && exponent > 2.0 {
+            exponent = quarters(exponent);
         }
         let factor = self.safety * T::of(exp2(exponent));
         let most = if rejected_just_now && !self.grows_after_rejection {
@@ -266,8 +289,13 @@ pub(crate) fn first_guess<T: Scalar>(state: T, slope: T, span: T) -> T {
     }
 }
 
+/// A power of two to the quarter below.
+fn quarters(exponent: f64) -> f64 {
+    (exponent * 4.0).floor() / 4.0
+}
+
 /// The first step, refined by the change of slope over the guess.
-pub(crate) fn first_step<T: Scalar>(guess: T, slope: T, curvature: T, order: usize) -> T {
+fn first_step<T: Scalar>(guess: T, slope: T, curvature: T, order: usize) -> T {
     let largest = if curvature > slope { curvature } else { slope };
     let step = if largest <= T::of(1e-15) {
         guess * T::of(1e-3)
@@ -279,9 +307,25 @@ pub(crate) fn first_step<T: Scalar>(guess: T, slope: T, curvature: T, order: usi
     step.min(guess * T::of(100.0))
 }
 
+/// The step over which a slope of this size, changing at this rate (curvature / slope), makes a hundredth of an error of order h^`order`: as many seconds
+/// as it is years. The rule above compares slope and curvature as if times were of order one, and starts chemistry in seconds from atoms, where all
+/// but a few species are at 0 and the slope is many times their tolerance, with steps a thousand times too short.
+fn first_step_by_rate<T: Scalar>(guess: T, slope: T, curvature: T, order: usize) -> T {
+    let change = curvature * guess;
+    let size = if change > slope { change } else { slope };
+    let order = T::of(order as f64);
+    let step = (T::of(0.01) / size).powf(T::one() / order)
+        * (curvature / size).powf(T::one() / order - T::one());
+    // Not-a-number anywhere leaves the guess.
+    let step = if step.is_nan() { guess } else { step };
+    // The change of the slope has few digits, too.
+    let step = T::of(quarters(step.as_f64().log2()).exp2());
+    step.min(guess * T::of(1e5))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Control, Past};
+    use super::{Control, Past, first_step_by_rate};
 
     /// Steps whose error is `constant(t)` h^5, from the first accepted one to t = 1e6: how many, and the mean error of the later half.
     fn walk(control: &Control<f64>, constant: impl Fn(f64) -> f64) -> (usize, f64) {
@@ -344,5 +388,34 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_first_step_by_rate_does_not_depend_on_the_unit_of_time() {
+        for (slope, curvature) in [(500.0, 2e-2), (1e-3, 7.0), (0.0, 1.0), (3.0, 0.0)] {
+            let seconds: f64 = first_step_by_rate(1e-3, slope, curvature, 5);
+            // Slopes are per unit of time. (Steps are quarter powers of two.)
+            for unit in [2f64.powi(25), 2f64.powi(-30)] {
+                let other =
+                    first_step_by_rate(1e-3 / unit, slope * unit, curvature * unit * unit, 5);
+                assert!(
+                    (other * unit / seconds - 1.0).abs() < 1e-12,
+                    "{slope} {curvature}"
+                );
+            }
+            assert!(
+                seconds > 0.0 && seconds <= 1e-3 * 1e5 * (1.0 + 1e-12),
+                "{seconds}"
+            );
+        }
+        // A hundredth of an error, slope · (rate · h)^4 · h, or less by the rounding; that of the slope's change makes no other step.
+        let h: f64 = first_step_by_rate(1e-2, 500.0, 0.2, 5);
+        let error = 500.0 * (0.2 / 500.0 * h).powi(4) * h;
+        assert!((0.0042..=0.01).contains(&error), "{h}");
+        assert_eq!(h, first_step_by_rate(1e-2, 500.0, 0.2 + 1e-9, 5));
+        for (slope, curvature) in [(f64::NAN, 1.0), (0.0, 0.0), (f64::INFINITY, 1.0)] {
+            assert!(first_step_by_rate(2.0, slope, curvature, 5) >= 2.0);
+        }
+        assert!(first_step_by_rate(1e-3_f32, 1e6, 1e-20, 5) <= 101.0);
     }
 }

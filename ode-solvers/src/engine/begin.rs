@@ -1,6 +1,6 @@
 //! Before an attempt: slopes of new states, first steps of new models, steps held within their limits.
 use super::{Client, Engine};
-use crate::controller::{Control, first_guess, first_step};
+use crate::controller::{Control, first_guess};
 use crate::methods::Stepper;
 use crate::{LaneSystem, Options, Scalar};
 
@@ -80,7 +80,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
                 Some(step) => step,
                 None => {
                     self.lanes[l].stats.rhs_evaluations += 1;
-                    first_step(guess[l], slopes[l], curvatures[l], control.order)
+                    control.first_step(guess[l], slopes[l], curvatures[l])
                 }
             };
             self.h[l] =

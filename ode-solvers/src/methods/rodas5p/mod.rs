@@ -118,7 +118,9 @@ macro_rules! state {
 
 impl<T: Scalar, S: LaneJacobian<T, W>, const W: usize> Stepper<T, S, W> for Rodas5pStepper<T, W> {
     fn control(&self) -> Control<T> {
-        Control::new(5, 1.0, 0.0, 0.9, 0.2, LARGEST_GROWTH).with_foresight(self.foresight)
+        Control::new(5, 1.0, 0.0, 0.9, 0.2, LARGEST_GROWTH)
+            .with_foresight(self.foresight)
+            .starting_by_rate()
     }
 
     fn set_tolerances(&mut self, options: &Options<T>, _atol: &[T]) {
