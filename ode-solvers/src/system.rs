@@ -27,8 +27,8 @@ pub trait System<T: Scalar = f64> {
         false
     }
 
-    /// Weights (each of length `dim`) of sums Σ w_i y_i that f keeps: elements, charge. Solvers then keep them to 1e-12 of Σ |w_i y_i| at the end of
-    /// every step and at every output, whatever rounding does; see [`crate::Options::conserve`]. None unless implemented.
+    /// Weights (each of length `dim`) of sums Σ w_i y_i that f keeps: elements, charge. Solvers then keep them to 1e-12 of
+    /// Σ |w_i| (|y_i| + atol_i) at the end of every step and at every output, whatever rounding does; see [`crate::Options::conserve`]. None unless implemented.
     fn conserved(&self) -> Vec<Vec<T>> {
         Vec::new()
     }

@@ -92,7 +92,7 @@ impl<T: Scalar, P, const W: usize> Engine<T, P, W> {
             (None, Some(laws)) => laws.clone(),
             (None, None) => system.conserved(),
         };
-        self.conserved = Conserved::new(laws, W);
+        self.conserved = Conserved::new(laws, W, &self.atol);
         if let Some(law) = self.conserved.laws.iter().find(|law| law.len() != n) {
             return Err(SolveError::Dimension {
                 what: "a conservation law",

@@ -193,9 +193,9 @@ impl<T: Scalar> Options<T> {
         self
     }
 
-    /// Keeps the sums Σ w_i y_i of the given `laws` (each of length dim: elements, charge) at their initial values, to 1e-12 of Σ |w_i y_i|, at ends of
-    /// steps and at outputs; instead of the laws that the system itself names ([`crate::System::conserved`]), which are kept without asking. No laws:
-    /// nothing is done.
+    /// Keeps the sums Σ w_i y_i of the given `laws` (each of length dim: elements, charge) at their initial values, to 1e-12 of
+    /// Σ |w_i| (|y_i| + atol_i), at ends of steps and at outputs; instead of the laws that the system itself names
+    /// ([`crate::System::conserved`]), which are kept without asking. No laws: nothing is done.
     ///
     /// All methods keep linear invariants of f but for rounding; over the long steps of chemistry near equilibrium that rounding is amplified. A state
     /// that has lost more is moved by as little as possible in units of the tolerances, so that the largest components carry it; the correction
