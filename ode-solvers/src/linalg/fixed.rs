@@ -25,6 +25,8 @@ pub(super) struct FixedLu<T> {
     /// Per sparse pivot: rows of L, those of the block first, and how many these are.
     lower: Ragged<u32>,
     lower_in_block: Vec<usize>,
+    /// Where these rows are in the block, from where a column begins.
+    lower_places: Ragged<u32>,
     lower_values: Vec<T>,
     /// Per column, the block's first, then the sparse ones: sparse pivots of U.
     upper: Ragged<u32>,
@@ -81,6 +83,12 @@ impl<T: Scalar> FixedLu<T> {
                 .map(|&k| rows[order[k]] as u32);
             rows.collect::<Vec<_>>()
         }));
+        let in_block = |(k, &count): (usize, &usize)| {
+            let rows = &lower.list(k)[..count];
+            let places = rows.iter().map(|&i| block.row(i as usize) as u32);
+            places.collect::<Vec<_>>()
+        };
+        let lower_places = Ragged::collect(lower_in_block.iter().enumerate().map(in_block));
         let in_memory = positions.iter().copied().chain(0..sparse);
         let upper = Ragged::collect(in_memory.map(|j| {
             symbolic.upper[j]
@@ -97,6 +105,7 @@ impl<T: Scalar> FixedLu<T> {
             places,
             lower_values: vec![zero; lower.values.len()],
             lower_in_block,
+            lower_places,
             lower,
             upper_values: vec![zero; upper.values.len()],
             upper,
@@ -233,6 +242,8 @@ impl<T: Scalar> FixedLu<T> {
     #[inline(always)]
     fn block_column<const FUSED: bool>(&mut self, j: usize, jacobian: &[T]) {
         let (first, work) = (self.block.rows(), self.work.as_flattened_mut());
+        let column = self.block.column(j);
+        let column = &mut self.block.entries_mut()[column..];
         for &k in self.upper.list(j) {
             work[first + k as usize] = T::zero();
         }
@@ -244,16 +255,12 @@ impl<T: Scalar> FixedLu<T> {
             let u = work[first + k];
             self.upper_values[at] = u;
             let (range, in_block) = (self.lower.range(k), self.lower_in_block[k]);
-            let rows = &self.lower.values[range.clone()];
-            let values = &self.lower_values[range];
-            let (rows, sparse_rows) = rows.split_at(in_block);
-            let (values, sparse_values) = values.split_at(in_block);
-            let column = self.block.column(j);
-            for (&i, &value) in rows.iter().zip(values) {
-                let at = column + self.block.row(i as usize);
-                let entry = &mut self.block.entries_mut()[at];
+            let (values, sparse_values) = self.lower_values[range.clone()].split_at(in_block);
+            for (&at, &value) in self.lower_places.list(k).iter().zip(values) {
+                let entry = &mut column[at as usize];
                 *entry = less::<T, FUSED>(*entry, u, value);
             }
+            let sparse_rows = &self.lower.values[range][in_block..];
             for (&i, &value) in sparse_rows.iter().zip(sparse_values) {
                 let work = &mut work[i as usize];
                 *work = less::<T, FUSED>(*work, u, value);

@@ -107,9 +107,8 @@ impl<T: Scalar> Block<T> {
             for j in 0..m {
                 let (left, rest) = own.split_at_mut(i.min(j));
                 let square = &mut rest[j - i.min(j)];
-                for (k, left) in left.iter().enumerate() {
-                    subtract::<T, P, C>(square, left, &above[k * m + j]);
-                }
+                let taken = left.iter().zip(above.chunks_exact(m).map(|row| &row[j]));
+                subtract::<T, P, C>(square, taken);
                 if j < i {
                     multipliers::<T, P, C>(square, &above[j * m + j], growth);
                 } else if j == i {
@@ -196,19 +195,20 @@ fn product<T: Scalar, P: Register<T>, const C: usize>(
     }
 }
 
-/// square -= left·right.
+/// square -= the products of these pairs, one after the other.
 #[inline(always)]
-fn subtract<T: Scalar, P: Register<T>, const C: usize>(
+fn subtract<'a, T: Scalar, P: Register<T>, const C: usize>(
     square: &mut Square<T>,
-    left: &Square<T>,
-    right: &Square<T>,
+    pairs: impl Iterator<Item = (&'a Square<T>, &'a Square<T>)> + Clone,
 ) {
     for c in (0..SIDE).step_by(C) {
         let mut sums = [P::zero(); C];
         for q in 0..C {
             sums[q] = P::load(&square[c + q]);
         }
-        product(&mut sums, left, &right[c..]);
+        for (left, right) in pairs.clone() {
+            product(&mut sums, left, &right[c..]);
+        }
         for q in 0..C {
             sums[q].store(&mut square[c + q]);
         }
