@@ -51,6 +51,17 @@ pub fn read(
     )
 }
 
+/// Names in a message: no more than fit into a few lines.
+fn listed(names: &[&str]) -> String {
+    const MOST: usize = 40;
+    let shown = names[..names.len().min(MOST)].join(" ");
+    if names.len() > MOST {
+        format!("{shown} …, {} in all", names.len())
+    } else {
+        shown
+    }
+}
+
 /// As [`read`], for any list of species.
 pub fn read_table(
     path: &Path,
@@ -66,7 +77,7 @@ pub fn read_table(
             None => species_index(name).map(Column::Species),
         },
         || {
-            let species = names.join(" ");
+            let species = listed(names);
             let conditions = Condition::names();
             format!("a species of the network ({species}) or {conditions}")
         },
@@ -110,4 +121,17 @@ pub fn read_table(
         out.environments.push(environment);
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listed;
+
+    #[test]
+    fn a_message_names_no_more_species_than_fit_into_it() {
+        assert_eq!(listed(&["H", "H2", "e-"]), "H H2 e-");
+        let long = listed(&["C10H2+"; 468]);
+        assert!(long.ends_with("C10H2+ …, 468 in all"), "{long}");
+        assert!(long.len() < 400, "{long}");
+    }
 }
