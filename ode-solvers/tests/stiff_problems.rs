@@ -80,3 +80,20 @@ fn e5_on_the_way() {
         }
     }
 }
+
+/// After a jump of Van der Pol's equation a Jacobian from within it makes every correction small. Where `Bdf`'s steps grew on it, iterations ended at once and the
+/// solution went straight on, a jump left out (off by 100 to 1000 rtol at most tolerances; 1e-3 was by luck not among them).
+#[test]
+fn no_jacobian_from_within_a_jump_is_kept() {
+    let problems = stiff_problems();
+    let problem = problems.iter().find(|p| p.name == "Van der Pol").unwrap();
+    for k in 0..24 {
+        let rtol = 10f64.powf(-2.3 - 0.1 * f64::from(k));
+        for (method, error) in errors(problem, rtol) {
+            assert!(
+                error < 30.0,
+                "{method}, rtol {rtol:.1e}: off by {error:.0} rtol"
+            );
+        }
+    }
+}

@@ -40,6 +40,9 @@ pub(super) struct Newton<T, const W: usize> {
     linear: LinearSolver<T, W>,
     /// Shift of the factorisation in use; not-a-number where there is none.
     shift: [T; W],
+    /// Steps may become so many times longer before a new Jacobian is taken in any case (0: any length), and the shift it was taken at.
+    longer: T,
+    shift_of_jacobian: [T; W],
     /// The Jacobian is that of the present state.
     current: [bool; W],
     /// A new Jacobian is wanted at the next attempt.
@@ -75,6 +78,8 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
             evaluated: Vec::new(),
             linear: LinearSolver::empty(),
             shift: [T::nan(); W],
+            longer: T::zero(),
+            shift_of_jacobian: [T::zero(); W],
             current: [false; W],
             wanted: [true; W],
             convergence: [Convergence::new(); W],
@@ -90,6 +95,13 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
             correction: Vec::new(),
             cost: [Statistics::default(); W],
         }
+    }
+
+    /// Takes a new Jacobian in any case once steps are so many times longer than when the present one was taken. An iteration that ends with its first
+    /// correction measures no rate: with a Jacobian from within a fast change, too large for what comes after, corrections are small without being right.
+    pub fn renewing_after_growth(mut self, factor: f64) -> Self {
+        self.longer = T::of(factor);
+        self
     }
 
     /// Fits the memory to a system.
@@ -181,6 +193,10 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
             self.tolerance = sizes.map(|size| self.fraction.max(rounding * size));
         }
         let mut factorize = false;
+        for l in 0..W {
+            self.wanted[l] |= self.longer > T::zero()
+                && shift[l].abs() * self.longer < self.shift_of_jacobian[l].abs();
+        }
         let wanted = self.wanted;
         if wanted.contains(&true) {
             system.jacobian(t, y, &mut self.evaluated);
@@ -197,6 +213,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
                 self.cost[l].jacobian_evaluations = 1;
                 self.current[l] = true;
                 self.wanted[l] = false;
+                self.shift_of_jacobian[l] = shift[l];
                 self.convergence[l] = Convergence::new();
             }
             if let Some(eta) = self.recalled[l].take() {

@@ -33,11 +33,13 @@ const HARMONIC: [f64; MOST + 1] = [0.0, 1.0, 1.5, 11.0 / 6.0, 25.0 / 12.0, 137.0
 /// Fraction of the tolerance to which a stage is solved.
 const NEWTON_TOLERANCE: f64 = 0.03;
 /// Convergence slower than this asks for a new Jacobian.
-const SLOW: f64 = 0.3;
+const SLOW: f64 = 0.2;
+/// Growth of the step after which the Jacobian is taken anew in any case.
+const LONGER: f64 = 10.0;
 /// Errors count this much more when the next step is chosen, at the order in use or below, and at the order above (as in CVODE).
 const BIAS: (f64, f64) = (6.0, 10.0);
-/// A step grows by no less (this is log₂ of 1.3) and no more.
-const LEAST_GROWTH: f64 = 0.378_511_623_253_729_8;
+/// A step grows by no less (this is log₂ of 1.4) and no more.
+const LEAST_GROWTH: f64 = 0.485_426_827_170_241_7;
 const MOST_GROWTH: f64 = 10.0;
 /// Rejections in a row after which a lower order is tried.
 const REJECTIONS: usize = 2;
@@ -88,7 +90,7 @@ impl<T: Scalar> Method<T> for Bdf {
             slope: Aligned::new(),
             slope_new: Aligned::new(),
             correction: Aligned::new(),
-            newton: Newton::new(NEWTON_TOLERANCE, SLOW),
+            newton: Newton::new(NEWTON_TOLERANCE, SLOW).renewing_after_growth(LONGER),
         }
     }
 }
