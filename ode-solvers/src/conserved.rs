@@ -6,7 +6,7 @@ use crate::row::{Row, WIDTH, parts, pass, run};
 
 /// A sum may be off by this part of Σ |w| (|y| + atol) before it is put right. A step's own rounding is far below; what ill-conditioned steps of chemistry
 /// near equilibrium lose is not (up to 4e-9 over 1e8 yr of the 224-reaction network). With |y| alone, the rounding of sums whose total is 0 (an element
-/// that is not there, next to nothing of its species) was put right at every step.
+/// that is not there, next to nothing of its species) was put right again and again.
 const ALLOWED: f64 = 1e-12;
 
 /// The conservation laws of a solve.

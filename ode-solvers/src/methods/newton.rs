@@ -40,7 +40,7 @@ pub(super) struct Newton<T, const W: usize> {
     linear: LinearSolver<T, W>,
     /// Shift of the factorisation in use; not-a-number where there is none.
     shift: [T; W],
-    /// Steps may become so many times longer before a new Jacobian is taken in any case (0: any length), and the shift it was taken at.
+    /// Steps may become so many times longer before a new Jacobian is taken in any case, and the shift it was taken at.
     longer: T,
     shift_of_jacobian: [T; W],
     /// The Jacobian is that of the present state.
@@ -78,7 +78,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
             evaluated: Vec::new(),
             linear: LinearSolver::empty(),
             shift: [T::nan(); W],
-            longer: T::zero(),
+            longer: T::infinity(),
             shift_of_jacobian: [T::zero(); W],
             current: [false; W],
             wanted: [true; W],
@@ -194,8 +194,7 @@ impl<T: Scalar, const W: usize> Newton<T, W> {
         }
         let mut factorize = false;
         for l in 0..W {
-            self.wanted[l] |= self.longer > T::zero()
-                && shift[l].abs() * self.longer < self.shift_of_jacobian[l].abs();
+            self.wanted[l] |= shift[l].abs() * self.longer < self.shift_of_jacobian[l].abs();
         }
         let wanted = self.wanted;
         if wanted.contains(&true) {
